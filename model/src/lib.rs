@@ -1,0 +1,43 @@
+//! The nouns that every Plimsoll crate shares: documents that are written to disk, sent between processes or shown to
+//! people. Serde only: no I/O, no clock, no threads.
+//!
+//! Every document that leaves a process carries a `schema` string (`plimsoll.<noun>/v<major>`); see [`schema`].
+
+mod alert;
+mod container;
+mod digest;
+mod event;
+mod file;
+mod finding;
+mod image;
+mod image_ref;
+mod note;
+mod package;
+mod profile;
+mod report;
+pub mod schema;
+mod verdict;
+mod vulnerability;
+
+pub use alert::{
+    Alert, AlertImage, ExecutableOrigin, ExpectedFact, FollowUp, MAX_EXPECTED, ProcessSummary, Reason, RuleValue,
+};
+pub use container::{Container, ContainerImage, ContainerRuntime, Pod};
+pub use digest::{Digest, DigestError};
+pub use event::{
+    Credentials, Event, EventKind, ExeFile, FileAccess, LossReason, MAX_ANCESTORS, Process, ProcessKey, SocketAddress,
+    Transport,
+};
+pub use file::{ElfFacts, FileEntry, FileKind, SymbolUse};
+pub use finding::Finding;
+pub use image::{HealthCheck, HistoryEntry, ImageConfig, ImageIdentity, LayerInfo, Platform};
+pub use image_ref::{ImageRef, ImageRefError};
+pub use note::{Note, NoteKind};
+pub use package::{OsRelease, Package, PackageKind, Sbom, SourcePackage};
+pub use profile::{
+    Action, Applet, Confidence, Denial, Evidence, EvidenceSource, Facet, FacetState, Fact, Identity, PathPattern, Peer,
+    PeerScope, Phase, PortSpec, Profile, Program, Subject, Verb,
+};
+pub use report::ScanReport;
+pub use verdict::{Decision, Verdict, VerdictReason};
+pub use vulnerability::{Advisory, AffectedPackage, FixState, Match, MatchEvidence, Severity, Vulnerability};

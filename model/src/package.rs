@@ -1,0 +1,105 @@
+//! Packages and the list of them: what a scan recognised in an image.
+
+use serde::{Deserialize, Serialize};
+
+/// A component of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// What manages it.
+    pub kind: PackageKind,
+    /// Name as its package manager knows it: `libc6`.
+    pub name: String,
+    /// Version as its package manager writes it, epoch included: `1:7.0.15-1~deb12u5`.
+    pub version: String,
+    /// `amd64`, `all`, …; `None` where the ecosystem has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// The source package it was built from; `None` where source and binary are the same thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourcePackage>,
+    /// Package URL (<https://github.com/package-url/purl-spec>), with qualifiers.
+    pub purl: String,
+    /// Index into [`crate::ScanReport::layers`] of the layer that brought this version of it.
+    pub layer: u32,
+    /// The file that says the package is there: `/var/lib/dpkg/status`.
+    pub evidence_path: String,
+    /// Absolute paths that it owns, sorted. Empty when the ecosystem does not record them.
+    pub files: Vec<String>,
+    /// Licences as stated; SPDX identifiers where the ecosystem uses them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licences: Vec<String>,
+    /// Who maintains it, as stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintainer: Option<String>,
+    /// Index of the operating system's package that owns this one's files (a Python module from a `.deb`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
+}
+
+/// The source package of a binary package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourcePackage {
+    /// `glibc` for `libc6`.
+    pub name: String,
+    /// Its version, which may differ from the binary's.
+    pub version: String,
+}
+
+/// Package managers and language ecosystems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PackageKind {
+    /// Debian and its children.
+    Dpkg,
+    /// Alpine and its children.
+    Apk,
+    /// RPM distributions.
+    Rpm,
+    /// PyPI.
+    Python,
+    /// npm.
+    Npm,
+    /// RubyGems.
+    Gem,
+    /// Maven Central.
+    Maven,
+    /// Go modules.
+    Go,
+    /// crates.io.
+    Cargo,
+    /// NuGet.
+    Nuget,
+    /// Packagist.
+    Composer,
+    /// Recognised by its bytes alone, without a package manager.
+    Binary,
+}
+
+/// `/etc/os-release` (os-release(5)), as far as matching needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OsRelease {
+    /// `ID`: `debian`.
+    pub id: String,
+    /// `VERSION_ID`: `12`; empty on rolling distributions.
+    pub version_id: String,
+    /// `VERSION_CODENAME`: `bookworm`; may be empty.
+    pub version_codename: String,
+    /// `ID_LIKE`, split at blanks.
+    pub id_like: Vec<String>,
+    /// `PRETTY_NAME`, hostile text.
+    pub pretty_name: String,
+}
+
+/// Software bill of materials: what the image is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sbom {
+    /// `None` when the image has no os-release (scratch, distroless without base files).
+    pub os: Option<OsRelease>,
+    /// Sorted by kind, name, version, evidence path. Other documents refer to packages by their index here.
+    pub packages: Vec<Package>,
+}

@@ -1,0 +1,1 @@
+//! Workload packs: what is known of a piece of software wherever it is packaged. YAML in, [`Pack`] out.

@@ -1,0 +1,3 @@
+//! Kernel events in, alerts out: sensors, state, container identity, profile and rule checks, sinks.
+
+pub mod raw;

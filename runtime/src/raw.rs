@@ -1,0 +1,128 @@
+//! Events as the sensors give them: one task, one thing, nothing looked up. The seam between the kernel side
+//! (`sensor`, `wire`, `capture`) and the state side (`state`, `identity`, `pipeline`); a capture file stores these.
+
+use plimsoll_model::{Credentials, ExeFile, FileAccess, LossReason, SocketAddress, Transport};
+use serde::{Deserialize, Serialize};
+
+/// One event from a sensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawEvent {
+    /// `CLOCK_BOOTTIME` nanoseconds.
+    pub time_ns: u64,
+    /// Processor.
+    pub cpu: u32,
+    /// The task that did it, as it is after the event.
+    pub task: RawTask,
+    /// What it did.
+    pub kind: RawKind,
+}
+
+/// What the kernel knows of a task without looking anything up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTask {
+    /// Host process id (tgid).
+    pub pid: i32,
+    /// Host thread id.
+    pub tid: i32,
+    /// Start of the thread group leader, `CLOCK_BOOTTIME` nanoseconds.
+    pub start_time_ns: u64,
+    /// Host process id of the real parent.
+    pub parent_pid: i32,
+    /// Start of the real parent.
+    pub parent_start_time_ns: u64,
+    /// Process id in the innermost pid namespace.
+    pub container_pid: i32,
+    /// Inode number of the pid namespace.
+    pub pid_namespace: u32,
+    /// Inode number of the mount namespace.
+    pub mount_namespace: u32,
+    /// `bpf_get_current_cgroup_id()`.
+    pub cgroup_id: u64,
+    /// Who it runs as.
+    pub credentials: Credentials,
+    /// Session id, host pid.
+    pub session_id: i32,
+    /// Controlling terminal's device number; 0 for none.
+    pub tty: u32,
+    /// `comm`, lossy UTF-8.
+    pub comm: String,
+}
+
+/// What a task did. Texts are lossy UTF-8, hostile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RawKind {
+    /// Replaced its program.
+    Exec {
+        /// As asked for (`bprm->filename`).
+        filename: String,
+        /// Absolute path of the executable in the task's root, links resolved.
+        exe: String,
+        /// Arguments, cut at the sensor's limit; then the last one ends in `…`.
+        args: Vec<String>,
+        /// Working directory in the task's root.
+        cwd: String,
+        /// The executable as a file.
+        exe_file: ExeFile,
+    },
+    /// Made a process; `task` is the parent.
+    Fork {
+        /// The new process.
+        child: Box<RawTask>,
+    },
+    /// Last thread ended.
+    Exit {
+        /// As `wait(2)` encodes it.
+        status: i32,
+    },
+    /// Opened a file.
+    Open {
+        /// Absolute path in the task's root.
+        path: String,
+        /// `open(2)` flags.
+        flags: u32,
+        /// Reading, writing or both.
+        access: FileAccess,
+        /// The open made the file (`FMODE_CREATED`).
+        created: bool,
+        /// Inode number.
+        inode: u64,
+    },
+    /// Called `connect(2)`.
+    Connect {
+        /// Peer.
+        address: SocketAddress,
+        /// Protocol.
+        transport: Transport,
+    },
+    /// Bound a socket.
+    Bind {
+        /// Local address.
+        address: SocketAddress,
+        /// Protocol.
+        transport: Transport,
+    },
+    /// Began to accept connections.
+    Listen {
+        /// Local address.
+        address: SocketAddress,
+        /// Protocol.
+        transport: Transport,
+    },
+    /// A cgroup directory was made: a container may be about to start.
+    CgroupMade {
+        /// Its id.
+        cgroup_id: u64,
+        /// Path below the mount point.
+        path: String,
+    },
+    /// Events were lost.
+    Lost {
+        /// How many since the last such event.
+        count: u64,
+        /// Where.
+        reason: LossReason,
+    },
+}
