@@ -1,0 +1,42 @@
+//! The crate's errors: each names the operation and carries the path.
+
+use std::path::PathBuf;
+
+/// What can stop an import or a look-up. Trouble with single records is a [`plimsoll_model::Note`] instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no database at this path.
+    #[error("open vulnerability database {}: no such file", .0.display())]
+    Missing(PathBuf),
+    /// A newer Plimsoll wrote the database.
+    #[error("open vulnerability database {}: its schema is version {found}, this program knows {known}", path.display())]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// SQLite reports an error, or the file is no database.
+    #[error("{operation} {}: {source}", path.display())]
+    Sqlite {
+        /// What was being done.
+        operation: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// SQLite's own words.
+        source: rusqlite::Error,
+    },
+    /// The operating system reports an error.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
