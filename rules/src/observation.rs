@@ -1,0 +1,46 @@
+//! What a rule looks at: one kernel event with what is known around it, or one fact of one image.
+
+use plimsoll_model::{Event, ExecutableOrigin, FileEntry, Finding, Match, Package, Reason, ScanReport};
+
+/// What a `syscall` rule can see. Everything is borrowed; evaluation allocates nothing once its buffers are warm.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// What the container's profile says against it; empty when it is expected or there is no profile.
+    pub deviations: &'a [Reason],
+    /// Where the executable of the event's process comes from; `None` on the host or without a scan of the image.
+    pub origin: Option<&'a ExecutableOrigin>,
+    /// Whether the container's image has a profile: without one, `profile.expected` is missing.
+    pub has_profile: bool,
+    /// Name of this node: `evt.hostname`.
+    pub node: &'a str,
+}
+
+/// What a rule over image facts can see: one thing of one image.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageObservation<'a> {
+    /// The scan that it comes from: `image.*` and `profile.*` fields read it whatever the subject is.
+    pub report: &'a ScanReport,
+    /// The one thing that is judged.
+    pub subject: ImageSubject<'a>,
+    /// Age of the vulnerability data in whole days; `None` when there is none or its age is not known.
+    pub data_age_days: Option<u64>,
+}
+
+/// The things of an image that are judged one at a time. Each belongs to the rule source of the same name.
+#[derive(Debug, Clone, Copy)]
+pub enum ImageSubject<'a> {
+    /// The image as a whole: source `image`.
+    Image,
+    /// A package: source `package`.
+    Package(&'a Package),
+    /// A vulnerability of a package: source `vulnerability`; `package.*` fields read the package it is in.
+    Vulnerability(&'a Match),
+    /// A file: source `file`; `package.*` fields read the package that owns it.
+    File(&'a FileEntry),
+    /// What an image check found: source `secret` for checks whose id starts with `secret`, else `finding`.
+    Finding(&'a Finding),
+    /// The derived profile as a whole: source `profile`.
+    Profile,
+}
