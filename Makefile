@@ -1,0 +1,26 @@
+# Each target is one readable script or cargo call.
+.PHONY: help build demo test lint bench clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+build: ## The plimsoll command, target/release/plimsoll
+	scripts/install.sh
+	cargo build --release --locked -p plimsoll-cli
+
+demo: ## Scan, profile, run and watch real redis, postgres and nginx; then misbehave (root)
+	scripts/demo/run.sh
+
+test: ## Everything that CI runs; kernel tests need root
+	scripts/test.sh
+
+lint: ## Formatting and clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## Measure scan and agent against their peers (root; writes docs/benchmarks.md's figures to the terminal)
+	bench/scan.sh
+	bench/agent.sh
+
+clean: ## Remove everything that was built, images included
+	cargo clean

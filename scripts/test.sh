@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The whole test run: style, lints, unit and golden tests, then real registries and, as root with BPF, real kernels.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/install.sh
+
+echo "== format" >&2
+cargo fmt --all --check
+
+# Images take a minute of mostly waiting for dpkg: make them beside the compiler. Without root the tests that need them
+# say so.
+images=
+if [ "$(id -u)" = 0 ]; then
+  scripts/demo/images.sh </dev/null &
+  images=$!
+fi
+
+echo "== clippy" >&2
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+echo "== build the command that the integration tests run" >&2
+cargo build --locked -p plimsoll-cli
+
+if [ -n "$images" ]; then
+  wait "$images"
+fi
+
+echo "== tests" >&2
+cargo test --workspace --locked
