@@ -63,8 +63,12 @@ pub struct Fact {
 pub struct Denial {
     /// Who.
     pub subject: Subject,
-    /// Which kind of action, whatever its object. An explicit fact for the same subject wins over a denial.
+    /// Which kind of action. A fact that matches the event wins over a denial.
     pub verb: Verb,
+    /// Only objects in this set of paths: the file written or loaded, the program started. `None`: whatever the object.
+    /// For verbs whose object is no path (`listen`, `connect`, `become`) it must be `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<PathPattern>,
     /// When. Empty means in every phase.
     pub phases: Vec<Phase>,
     /// Why.
