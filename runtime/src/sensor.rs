@@ -1,0 +1,223 @@
+//! Sensors: what the agent needs to know, and the mechanisms that can tell it, cheapest first. Needs and a probed kernel
+//! in, a [`Plan`] out. One file per sensor, one line in [`ALL`].
+
+use std::{collections::BTreeSet, fmt};
+
+mod bind;
+mod cgroup;
+mod connect;
+mod exec;
+mod exit;
+mod fork;
+mod kernel;
+mod listen;
+mod open_write;
+mod plan;
+
+pub use kernel::Kernel;
+pub use plan::{Plan, Planned, plan};
+
+/// Something that the agent wants to know about every process that its filter lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// A process replaced its program.
+    Exec,
+    /// A process was made.
+    Fork,
+    /// A process ended.
+    Exit,
+    /// A cgroup was made: a container may be about to start.
+    CgroupMade,
+    /// A file was opened so that it can be written.
+    OpenWrite,
+    /// A connection was asked for, or a datagram sent to a new peer.
+    Connect,
+    /// A socket got a local address.
+    Bind,
+    /// A socket began to accept connections.
+    Listen,
+}
+
+/// A set of needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs(BTreeSet<Need>);
+
+impl Needs {
+    /// Everything that sensors exist for.
+    pub fn all() -> Self {
+        ALL.iter().map(|sensor| sensor.need()).collect()
+    }
+
+    /// What the process tree and container identity cannot do without.
+    pub fn tree() -> Self {
+        [Need::Exec, Need::Fork, Need::Exit, Need::CgroupMade]
+            .into_iter()
+            .collect()
+    }
+
+    /// The same, with `need` too.
+    pub fn with(mut self, need: Need) -> Self {
+        self.0.insert(need);
+        self
+    }
+
+    /// Whether `need` is among them.
+    pub fn contains(&self, need: Need) -> bool {
+        self.0.contains(&need)
+    }
+}
+
+impl FromIterator<Need> for Needs {
+    fn from_iter<I: IntoIterator<Item = Need>>(needs: I) -> Self {
+        Self(needs.into_iter().collect())
+    }
+}
+
+/// A way into the kernel. The order is the order of preference: cheapest and most exact first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mechanism {
+    /// BPF security module hook.
+    Lsm,
+    /// Trampoline at a kernel function's return.
+    Fexit,
+    /// Typed tracepoint.
+    BtfTracepoint,
+    /// Hook of the cgroup v2 root.
+    CgroupHook,
+    /// Tracepoint at the return of one named system call. Costs every call of every process about 40 ns, because the
+    /// kernel takes the slow path for all of them.
+    SyscallTracepoint,
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lsm => "BPF LSM",
+            Self::Fexit => "fexit",
+            Self::BtfTracepoint => "typed tracepoint",
+            Self::CgroupHook => "cgroup hook",
+            Self::SyscallTracepoint => "system call tracepoint",
+        })
+    }
+}
+
+/// Where one program is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// `lsm/<hook>`.
+    Lsm(&'static str),
+    /// `fexit/<function>`.
+    Fexit(&'static str),
+    /// `tp_btf/<tracepoint>`.
+    BtfTracepoint(&'static str),
+    /// A socket address hook (`connect`, `sendmsg`) of the cgroup v2 root; which one is in the program's section name.
+    CgroupSockAddr,
+    /// A socket hook (`post_bind`) of the cgroup v2 root; which one is in the program's section name.
+    CgroupSock,
+    /// `syscalls:<name>` by tracefs.
+    Tracepoint(&'static str),
+}
+
+/// One program of the object file and its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    /// Name of the function in `runtime/bpf`.
+    pub name: &'static str,
+    /// Where it is attached.
+    pub hook: Hook,
+    /// The kernel may lack this hook (an old kernel, another architecture); the way works without it.
+    pub is_optional: bool,
+}
+
+impl Program {
+    const fn new(name: &'static str, hook: Hook) -> Self {
+        Self {
+            name,
+            hook,
+            is_optional: false,
+        }
+    }
+
+    const fn optional(name: &'static str, hook: Hook) -> Self {
+        Self {
+            name,
+            hook,
+            is_optional: true,
+        }
+    }
+}
+
+/// One way to fulfil a need: programs of one mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// Which mechanism all its programs use.
+    pub mechanism: Mechanism,
+    /// The programs, all attached together.
+    pub programs: &'static [Program],
+    /// What this way cannot see although it works; empty for nothing.
+    pub blind_to: &'static str,
+}
+
+/// A sensor: one need and the ways to fulfil it.
+pub trait Sensor: Sync {
+    /// What it tells.
+    fn need(&self) -> Need;
+    /// The need in a person's words: `files opened for writing`.
+    fn title(&self) -> &'static str;
+    /// Ways, best first.
+    fn ways(&self) -> &'static [Way];
+    /// What the agent does not notice when no way works.
+    fn without_it(&self) -> &'static str;
+}
+
+/// Every sensor.
+pub const ALL: &[&dyn Sensor] = &[
+    &exec::Exec,
+    &fork::Fork,
+    &exit::Exit,
+    &cgroup::CgroupMade,
+    &open_write::OpenWrite,
+    &connect::Connect,
+    &bind::Bind,
+    &listen::Listen,
+];
+
+/// What went wrong between us and the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// The process tree cannot be kept on this kernel.
+    #[error("watch {title} on kernel {release}: {reason}")]
+    Blind {
+        /// The need in words.
+        title: &'static str,
+        /// Kernel release.
+        release: String,
+        /// Why no way works.
+        reason: String,
+    },
+    /// The object file or its maps were refused.
+    #[error("load the kernel programs: {reason}")]
+    Load {
+        /// What the kernel or the loader said.
+        reason: String,
+    },
+    /// One program was refused.
+    #[error("attach {program}: {reason}")]
+    Attach {
+        /// Function in `runtime/bpf`.
+        program: &'static str,
+        /// What the kernel or the loader said.
+        reason: String,
+    },
+    /// Waiting for or reading kernel events failed.
+    #[error("read kernel events: {0}")]
+    Read(#[source] std::io::Error),
+    /// A map that the programs and we share could not be used.
+    #[error("use map {map}: {reason}")]
+    Map {
+        /// Its name.
+        map: &'static str,
+        /// What the kernel or the loader said.
+        reason: String,
+    },
+}

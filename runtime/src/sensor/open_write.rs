@@ -1,0 +1,47 @@
+//! Sensor: files opened for writing.
+
+use super::{Hook, Mechanism, Need, Program, Sensor, Way};
+
+const WAYS: &[Way] = &[
+    Way {
+        mechanism: Mechanism::Lsm,
+        programs: &[Program::new("on_file_open", Hook::Lsm("file_open"))],
+        blind_to: "",
+    },
+    Way {
+        mechanism: Mechanism::Fexit,
+        programs: &[Program::new("on_file_opened", Hook::Fexit("security_file_open"))],
+        blind_to: "opens that preempt another open on the same processor",
+    },
+    Way {
+        mechanism: Mechanism::SyscallTracepoint,
+        programs: &[
+            Program::new("on_sys_openat", Hook::Tracepoint("sys_exit_openat")),
+            Program::optional("on_sys_openat2", Hook::Tracepoint("sys_exit_openat2")),
+            Program::optional("on_sys_open", Hook::Tracepoint("sys_exit_open")),
+            Program::optional("on_sys_creat", Hook::Tracepoint("sys_exit_creat")),
+        ],
+        blind_to: "opens by io_uring, by 32-bit programs and by open_by_handle_at",
+    },
+];
+
+/// Tells of files opened for writing.
+pub(super) struct OpenWrite;
+
+impl Sensor for OpenWrite {
+    fn need(&self) -> Need {
+        Need::OpenWrite
+    }
+
+    fn title(&self) -> &'static str {
+        "files opened for writing"
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        WAYS
+    }
+
+    fn without_it(&self) -> &'static str {
+        "files written or dropped go unnoticed"
+    }
+}
