@@ -1,1 +1,10 @@
-//! placeholder
+//! What the integration tests stand on: the repository's files, the built command, a real registry, real containers, the
+//! agent as a child process. Everything that is started here is stopped when its value is dropped.
+
+pub mod agent;
+pub mod command;
+pub mod container;
+pub mod image;
+pub mod machine;
+pub mod registry;
+pub mod repository;
