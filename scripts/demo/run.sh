@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# The whole line on real parts: builds real images, scans them, runs them, watches them, lets them misbehave and shows
+# what was flagged. Ends with 0 only when normal work raised nothing and each bad act was flagged exactly once.
+#   scripts/demo/run.sh                   as root on Debian 12; everything it makes is below target/demo
+#   scripts/demo/run.sh --save-recording  also keeps this run as scripts/demo/recording, for machines without BPF
+# Without root or BPF it says why and replays that recording.
+set -euo pipefail
+demo_scripts=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$demo_scripts/../.." && pwd)
+demo_out=$top/target/demo
+plimsoll=$top/target/release/plimsoll
+alerts=$demo_out/alerts.jsonl
+cd "$top"
+mkdir -p "$demo_out/log" "$demo_out/reports"
+# shellcheck source=scripts/demo/containers.sh
+. "$demo_scripts/containers.sh"
+# shellcheck source=scripts/demo/registry.sh
+. "$demo_scripts/registry.sh"
+# shellcheck source=scripts/demo/workload.sh
+. "$demo_scripts/workload.sh"
+# shellcheck source=scripts/demo/checks.sh
+. "$demo_scripts/checks.sh"
+
+started=$SECONDS
+say() { printf '\n== %3d s  %s\n' "$((SECONDS - started))" "$*"; }
+
+clean_up() {
+  local id
+  for id in "${container_ids[@]}"; do
+    podman rm --force --time 2 "$id" >/dev/null 2>&1 || true
+  done
+  for id in ${agent_pid:-} ${registry_pid:-}; do
+    kill "$id" 2>/dev/null && wait "$id" 2>/dev/null || true
+  done
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+say "install what is missing"
+"$top/scripts/install.sh"
+
+# Images wait for dpkg, the compiler for the processor: side by side.
+if [ "$(id -u)" = 0 ]; then
+  "$demo_scripts/images.sh" </dev/null &
+  images=$!
+fi
+say "build plimsoll (and, as root, the images)"
+cargo build --release --locked --quiet -p plimsoll-cli
+started=$SECONDS
+
+if ! why_no_bpf=$(check_bpf); then
+  echo "This machine cannot watch containers: $why_no_bpf"
+  say "replay the recorded run instead"
+  replay_recording "$demo_scripts/recording"
+  exit
+fi
+wait "$images"
+
+say "a registry on loopback, the images on it"
+use_containers "$demo_out"
+export DISABLE_HC_SYSTEMD=true # health checks run when asked for, not by a timer of systemd
+start_registry "$(mktemp -d "$demo_out/registry.XXXXXX")"
+for name in redis postgres nginx; do
+  push "$name"
+done
+
+say "vulnerability database"
+import_advisories
+
+say "scan: from the registry, an OCI layout, a docker-archive"
+scan_images
+
+say "what redis is expected to do"
+"$plimsoll" profile "$registry_address/plimsoll-demo/redis:1" | head -n 40
+
+say "watch"
+start_agent
+say "start redis, postgres and nginx"
+make_acts
+start_containers
+say "normal work: redis-benchmark, background saves, pgbench, HTTP requests, a reload, a health check"
+normal_work
+expect_silence
+
+say "six bad acts"
+for act in "${acts[@]}"; do
+  "act_$act"
+  expect_alert "$act"
+done
+stop_agent
+expect_nothing_else
+
+say "the same run, replayed from its recording, says the same"
+expect_same_from_replay
+if [ "${1:-}" = --save-recording ]; then
+  save_recording "$demo_scripts/recording"
+fi
+say "done: normal work raised nothing, ${#acts[@]} bad acts were flagged once each"
