@@ -1,1 +1,104 @@
-//! placeholder
+//! `plimsoll agent` as a child process: its alerts as values, in order; stopped when dropped.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader, Read},
+    process::{Child, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use plimsoll_model::Alert;
+
+use crate::command;
+
+/// Longest wait for anything that must happen.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    alerts: Receiver<String>,
+    talk: Receiver<String>,
+}
+
+impl Agent {
+    /// Starts `plimsoll agent --output json` with more arguments and waits until it says that it is ready.
+    pub fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> anyhow::Result<Self> {
+        let mut child = command::plimsoll()
+            .args(["agent", "--output", "json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let alerts = lines_of(child.stdout.take().context("stdout was asked for")?);
+        let talk = lines_of(child.stderr.take().context("stderr was asked for")?);
+        let mut agent = Self { child, alerts, talk };
+        let deadline = Instant::now() + LIMIT;
+        let mut said = Vec::new();
+        loop {
+            match agent
+                .talk
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) if line.contains("ready") => return Ok(agent),
+                Ok(line) => said.push(line),
+                Err(RecvTimeoutError::Timeout) => bail!("the agent was not ready in time: {said:?}"),
+                Err(RecvTimeoutError::Disconnected) => bail!("the agent ended: {:?}: {said:?}", agent.child.wait()?),
+            }
+        }
+    }
+
+    /// The next alert; an error when none comes in time.
+    pub fn next_alert(&self) -> anyhow::Result<Alert> {
+        let line = self.alerts.recv_timeout(LIMIT).context("wait for an alert")?;
+        serde_json::from_str(&line).with_context(|| format!("read alert {line}"))
+    }
+
+    /// Asks the agent to end, as Ctrl-C does, and gives the alerts that nobody had asked for, and what it said last.
+    pub fn stop(mut self) -> anyhow::Result<(Vec<Alert>, Vec<String>)> {
+        signal(&self.child)?;
+        let mut left = Vec::new();
+        loop {
+            match self.alerts.recv_timeout(LIMIT) {
+                Ok(line) => left.push(serde_json::from_str(&line).with_context(|| format!("read alert {line}"))?),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => bail!("the agent did not end after SIGINT"),
+            }
+        }
+        self.child.wait()?;
+        Ok((left, self.talk.iter().collect()))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It is our own child; there is nobody to tell when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signal(child: &Child) -> anyhow::Result<()> {
+    let status = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .context("run kill")?;
+    anyhow::ensure!(status.success(), "the agent had ended before it was asked to");
+    Ok(())
+}
+
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

@@ -141,8 +141,11 @@ fn dependency_graph() -> Graph {
         .filter(|line| !line.is_empty())
     {
         let mut words = line.split_whitespace();
-        let depth: usize = words.next().unwrap().parse().unwrap();
-        let name = words.next().unwrap().to_owned();
+        let depth = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("a line begins with its depth");
+        let name = words.next().expect("a name follows the depth").to_owned();
         above.truncate(depth);
         if let Some(user) = above.last() {
             graph.entry(user.clone()).or_default().insert(name.clone());
@@ -251,7 +254,7 @@ fn all_sources() -> Vec<Source> {
     let mut all = Vec::new();
     for folder in CRATES {
         for part in ["src", "tests", "benches"] {
-            all.extend(repository::sources(folder, part).unwrap());
+            all.extend(repository::sources(folder, part).expect("sources can be read"));
         }
     }
     assert!(all.len() > CRATES.len(), "no sources found: {}", all.len());
