@@ -136,7 +136,7 @@ fn dependency_graph() -> Graph {
     let mut graph = Graph::new();
     let mut above: Vec<String> = Vec::new();
     for line in String::from_utf8(output.stdout)
-        .unwrap()
+        .expect("cargo prints UTF-8")
         .lines()
         .filter(|line| !line.is_empty())
     {
