@@ -1,1 +1,22 @@
-//! placeholder
+//! Decides, and does nothing else: a kernel event and a profile in, deviations out. Pure: no I/O, no clock, no threads.
+//!
+//! [`CompiledProfile`] is a profile made ready for questions; [`judge`] asks it about one event. Expected behaviour is
+//! the common case and costs a hash look-up.
+
+mod address;
+mod compiled;
+mod deviation;
+mod exec;
+mod files;
+mod judge;
+mod limits;
+mod program;
+mod text;
+
+pub use address::scope_of;
+pub use compiled::CompiledProfile;
+pub use deviation::{Deviation, DeviationKind};
+pub use files::KnownFiles;
+pub use judge::{Context, Entry, Judgement, judge};
+pub use program::{identify, matches_program};
+pub use text::{escape, phase_words, quote_arguments};
