@@ -19,6 +19,32 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// An older Plimsoll wrote the database, in a shape that this one does not read.
+    #[error("open vulnerability database {}: its schema is version {found}, this program needs {known}", path.display())]
+    OlderSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The database is damaged, or not ours.
+    #[error("read vulnerability database {}: {reason}", path.display())]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A folder has more files or deeper folders than an import reads.
+    #[error("read {}: more than {limit} files or folders", path.display())]
+    TooManyFiles {
+        /// Where the limit was hit.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
     /// SQLite reports an error, or the file is no database.
     #[error("{operation} {}: {source}", path.display())]
     Sqlite {

@@ -1,4 +1,43 @@
 //! Every limit on what a feed or a database may hold, with its reason.
 
-/// Longest record of a feed, in bytes. The longest real one (a kernel errata of SUSE) has 1.1 MiB.
+/// Longest record of a feed, in bytes. The longest real one (an erratum of a kernel) has about 1 MiB.
 pub(crate) const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// Longest single document that holds a whole feed, in bytes. Debian's tracker, the largest, has about 80 MiB.
+pub(crate) const MAX_DOCUMENT_BYTES: usize = 512 << 20;
+
+/// How much of a file is looked at to recognise its feed, in bytes.
+pub(crate) const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// Lines that are parsed together, in bytes: large enough to make hand-over cheap, small enough to keep both cores busy.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
+
+/// zstd window, as a power of two, that a feed file may ask for: 128 MiB of memory.
+pub(crate) const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Files below the folders of one import. OSV's complete export has about 500,000.
+pub(crate) const MAX_FILES: usize = 2_000_000;
+
+/// Depth of folders.
+pub(crate) const MAX_FOLDER_DEPTH: usize = 32;
+
+/// Packages × ranges of one record. A real kernel erratum has about 6,000.
+pub(crate) const MAX_AFFECTED_PER_RECORD: usize = 100_000;
+
+/// Enumerated versions of one affected package. The longest real list has about 4,000.
+pub(crate) const MAX_VERSIONS: usize = 20_000;
+
+/// Other names of one record.
+pub(crate) const MAX_ALIASES: usize = 4_096;
+
+/// Longest id, package name, ecosystem or version, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 512;
+
+/// Prose that is kept of a vulnerability, in bytes.
+pub(crate) const MAX_SUMMARY_BYTES: usize = 300;
+
+/// Notes that one import keeps; what comes after is counted only.
+pub(crate) const MAX_NOTES: usize = 1_000;
+
+/// A file of which more than one record in this number cannot be read is refused.
+pub(crate) const MIN_RECORDS_PER_BROKEN: u64 = 100;

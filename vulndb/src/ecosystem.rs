@@ -1,0 +1,233 @@
+//! Names of ecosystems and packages: what feeds and images write in, one spelling out.
+
+use plimsoll_model::{OsRelease, Package, PackageKind};
+
+use crate::version::{self, Scheme};
+
+/// An ecosystem as the database spells it, from OSV's spelling. Distributions carry their release; channels of one
+/// release (Ubuntu Pro, Red Hat's repositories) fall together.
+pub(crate) fn canonical(osv: &str) -> String {
+    let (name, release) = osv.split_once(':').unwrap_or((osv, ""));
+    let release = match name {
+        // `Red Hat:enterprise_linux:9::appstream`
+        "Red Hat" => match release.strip_prefix("enterprise_linux:") {
+            Some(rest) => major(rest.split(':').next().unwrap_or(rest)),
+            None => release,
+        },
+        // `Ubuntu:Pro:18.04:LTS`
+        "Ubuntu" => release
+            .split(':')
+            .find(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+            .unwrap_or(release),
+        "AlmaLinux" | "Rocky Linux" | "Debian" | "Oracle Linux" => major(release),
+        _ => release,
+    };
+    if release.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}:{release}")
+    }
+}
+
+fn major(release: &str) -> &str {
+    release.split('.').next().unwrap_or(release)
+}
+
+/// The ecosystem of an image's operating system; `None` for one whose advisories we know no name for.
+pub(crate) fn of_os(os: &OsRelease) -> Option<String> {
+    let version = os.version_id.as_str();
+    Some(match os.id.as_str() {
+        "debian" | "raspbian" => format!("Debian:{}", debian_release(os)?),
+        "ubuntu" => format!("Ubuntu:{version}"),
+        "alpine" => {
+            let mut parts = version.splitn(3, '.');
+            // `edge` images have a version such as `3.22_alpha20250108`.
+            match (parts.next(), parts.next()) {
+                (Some(first), Some(second)) if !second.contains('_') => format!("Alpine:v{first}.{second}"),
+                _ => "Alpine:edge".to_owned(),
+            }
+        }
+        "wolfi" => "Wolfi".to_owned(),
+        "chainguard" => "Chainguard".to_owned(),
+        "rhel" | "centos" => format!("Red Hat:{}", major(version)),
+        "almalinux" => format!("AlmaLinux:{}", major(version)),
+        "rocky" => format!("Rocky Linux:{}", major(version)),
+        "ol" => format!("Oracle Linux:{}", major(version)),
+        "amzn" => format!("Amazon Linux:{version}"),
+        "opensuse-leap" => format!("openSUSE:Leap {version}"),
+        "sles" => format!("SUSE:{version}"),
+        "arch" => "Arch Linux".to_owned(),
+        _ => return None,
+    })
+}
+
+/// Debian's release number. testing and unstable have a code name only.
+fn debian_release(os: &OsRelease) -> Option<&str> {
+    if !os.version_id.is_empty() {
+        return Some(major(&os.version_id));
+    }
+    let codename = match os.version_codename.as_str() {
+        // `PRETTY_NAME="Debian GNU/Linux forky/sid"` without a code name is unstable.
+        "" => os.pretty_name.rsplit(' ').next()?.split('/').next()?,
+        codename => codename,
+    };
+    debian_number(codename)
+}
+
+/// The number of a Debian release, from its code name.
+pub(crate) fn debian_number(codename: &str) -> Option<&'static str> {
+    Some(match codename {
+        "stretch" => "9",
+        "buster" => "10",
+        "bullseye" => "11",
+        "bookworm" => "12",
+        "trixie" => "13",
+        "forky" => "14",
+        "duke" => "15",
+        _ => return None,
+    })
+}
+
+/// The ecosystem of packages that no distribution manages; `None` for the distributions' own kinds and for files that
+/// were recognised by their bytes.
+pub(crate) fn of_kind(kind: PackageKind) -> Option<&'static str> {
+    Some(match kind {
+        PackageKind::Python => "PyPI",
+        PackageKind::Npm => "npm",
+        PackageKind::Gem => "RubyGems",
+        PackageKind::Maven => "Maven",
+        PackageKind::Go => "Go",
+        PackageKind::Cargo => "crates.io",
+        PackageKind::Nuget => "NuGet",
+        PackageKind::Composer => "Packagist",
+        _ => return None,
+    })
+}
+
+/// Whether a distribution's package manager brought the package.
+pub(crate) fn is_of_os(kind: PackageKind) -> bool {
+    matches!(kind, PackageKind::Dpkg | PackageKind::Apk | PackageKind::Rpm)
+}
+
+/// A package's name as the database spells it.
+pub(crate) fn package_name(ecosystem: &str, name: &str) -> String {
+    match ecosystem {
+        // PEP 503: runs of `-`, `_` and `.` are one `-`.
+        "PyPI" => {
+            let mut normal = String::with_capacity(name.len());
+            for c in name.chars() {
+                match c {
+                    '-' | '_' | '.' if normal.ends_with('-') => {}
+                    '-' | '_' | '.' => normal.push('-'),
+                    _ => normal.extend(c.to_lowercase()),
+                }
+            }
+            normal
+        }
+        "NuGet" | "Packagist" => name.to_lowercase(),
+        _ => name.to_owned(),
+    }
+}
+
+/// The order of an ecosystem's versions.
+pub(crate) fn scheme(ecosystem: &str) -> &'static dyn Scheme {
+    match ecosystem.split(':').next().unwrap_or(ecosystem) {
+        "Debian" | "Ubuntu" => &version::Dpkg,
+        _ => &version::Dpkg,
+    }
+}
+
+/// The package and version that a distribution's advisories speak of: for Debian and its children the source package.
+pub(crate) fn compared(package: &Package) -> (String, String) {
+    let (name, version) = match &package.source {
+        Some(source) => (source.name.as_str(), source.version.as_str()),
+        None => (package.name.as_str(), package.version.as_str()),
+    };
+    if package.kind == PackageKind::Dpkg {
+        renamed_source(name, version, &package.version)
+    } else {
+        (name.to_owned(), version.to_owned())
+    }
+}
+
+/// Signed copies are built from a source package of their own; advisories speak of the unsigned one.
+fn renamed_source(name: &str, version: &str, binary_version: &str) -> (String, String) {
+    // linux-signed-amd64 6.1.76+1 is made from linux 6.1.76-1; its binaries carry the latter.
+    if name == "linux-signed" || name.starts_with("linux-signed-") {
+        return ("linux".to_owned(), binary_version.to_owned());
+    }
+    // grub-efi-amd64-signed 1+2.06-13+deb12u1 is made from grub2 2.06-13+deb12u1.
+    if name.starts_with("grub-efi-") && name.ends_with("-signed") {
+        let unsigned = version.split_once('+').map_or(version, |(_, rest)| rest);
+        return ("grub2".to_owned(), unsigned.to_owned());
+    }
+    (name.to_owned(), version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spells_ecosystems_one_way() {
+        for (osv, expected) in [
+            ("Debian:12", "Debian:12"),
+            ("Debian:12.4", "Debian:12"),
+            ("Ubuntu:22.04:LTS", "Ubuntu:22.04"),
+            ("Ubuntu:Pro:18.04:LTS", "Ubuntu:18.04"),
+            ("Red Hat:enterprise_linux:9::appstream", "Red Hat:9"),
+            ("Rocky Linux:8", "Rocky Linux:8"),
+            ("Alpine:v3.19", "Alpine:v3.19"),
+            ("PyPI", "PyPI"),
+            ("openSUSE:Leap 15.5", "openSUSE:Leap 15.5"),
+        ] {
+            assert_eq!(canonical(osv), expected, "{osv}");
+        }
+    }
+
+    #[test]
+    fn finds_the_release_of_an_image() {
+        let os = |id: &str, version: &str, codename: &str, pretty: &str| OsRelease {
+            id: id.to_owned(),
+            version_id: version.to_owned(),
+            version_codename: codename.to_owned(),
+            pretty_name: pretty.to_owned(),
+            id_like: Vec::new(),
+        };
+        for (release, expected) in [
+            (os("debian", "12", "bookworm", ""), Some("Debian:12")),
+            (os("debian", "", "trixie", ""), Some("Debian:13")),
+            (os("debian", "", "", "Debian GNU/Linux forky/sid"), Some("Debian:14")),
+            (os("alpine", "3.19.1", "", ""), Some("Alpine:v3.19")),
+            (os("alpine", "3.22_alpha20250108", "", ""), Some("Alpine:edge")),
+            (os("ubuntu", "22.04", "jammy", ""), Some("Ubuntu:22.04")),
+            (os("rhel", "9.3", "", ""), Some("Red Hat:9")),
+            (os("plan9", "4", "", ""), None),
+        ] {
+            assert_eq!(of_os(&release).as_deref(), expected, "{release:?}");
+        }
+    }
+
+    #[test]
+    fn signed_copies_are_judged_as_what_they_are_made_from() {
+        for (name, version, binary, expected) in [
+            ("linux-signed-amd64", "6.1.76+1", "6.1.76-1", ("linux", "6.1.76-1")),
+            (
+                "grub-efi-amd64-signed",
+                "1+2.06-13+deb12u1",
+                "1+2.06-13+deb12u1",
+                ("grub2", "2.06-13+deb12u1"),
+            ),
+            ("openssl", "3.0.11-1", "3.0.11-1", ("openssl", "3.0.11-1")),
+        ] {
+            let (source, compared) = renamed_source(name, version, binary);
+            assert_eq!((source.as_str(), compared.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn python_names_are_normalised() {
+        assert_eq!(package_name("PyPI", "Zope.Interface__x"), "zope-interface-x");
+        assert_eq!(package_name("npm", "JSONStream"), "JSONStream");
+    }
+}

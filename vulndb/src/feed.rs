@@ -1,0 +1,205 @@
+//! Feeds: one file per format; a document's bytes in, records and enrichments out.
+
+mod epss;
+mod kev;
+mod osv;
+
+use plimsoll_model::{FixState, Severity};
+
+use crate::limits::{MAX_NAME_BYTES, MAX_RECORD_BYTES, MAX_SUMMARY_BYTES};
+use crate::range::Range;
+
+/// A format in which vulnerability data is published.
+pub(crate) trait Feed: Sync {
+    /// Its name: the module's.
+    fn name(&self) -> &'static str;
+
+    /// Whether a file with this name (without `.zst` or `.gz`) and these first bytes is one of its files.
+    fn recognises(&self, file_name: &str, head: &[u8]) -> bool;
+
+    /// How its files fall into documents.
+    fn framing(&self) -> Framing;
+
+    /// Longest document, in bytes.
+    fn max_document_bytes(&self) -> usize {
+        MAX_RECORD_BYTES
+    }
+
+    /// Reads one document. An error is the reason why it cannot be read, as a lower-case fragment.
+    fn parse(&self, document: &[u8], batch: &mut Batch) -> Result<(), String>;
+}
+
+/// How a file falls into documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// JSON: one document, a list of them, or one per line.
+    Json,
+    /// One document per line, `#` starts a comment.
+    Lines,
+}
+
+/// All feeds, the more particular first: the first that recognises a file reads it.
+pub(crate) const ALL: &[&dyn Feed] = &[&kev::Kev, &epss::Epss, &osv::Osv];
+
+/// What documents say.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Record>,
+    pub(crate) enrichments: Vec<Enrichment>,
+    /// Source and time of its newest change, where the document says it.
+    pub(crate) freshness: Vec<(&'static str, String)>,
+}
+
+/// A source's record of one vulnerability, or of the several that one update fixes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record {
+    /// `debian`, `ghsa`, …
+    pub(crate) source: &'static str,
+    /// What a newer record of the same thing is recognised by: the CVE id where the source has one record per CVE, else `id`.
+    pub(crate) key: String,
+    /// The record's own id.
+    pub(crate) id: String,
+    /// RFC 3339 time of the last change; empty when not stated.
+    pub(crate) modified: String,
+    /// The vendor's own severity.
+    pub(crate) severity: Severity,
+    /// Base score and vector, newest version of the standard.
+    pub(crate) cvss: Option<(f32, String)>,
+    /// Other ids of the same vulnerability.
+    pub(crate) aliases: Vec<String>,
+    /// The vulnerabilities that an update fixes; empty when the record is about `key` itself.
+    pub(crate) fixes: Vec<String>,
+    /// One line; may be empty.
+    pub(crate) summary: String,
+    /// The source takes the record back.
+    pub(crate) withdrawn: bool,
+    /// What it is about.
+    pub(crate) affected: Vec<Affected>,
+}
+
+/// One range of versions of one package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Affected {
+    /// As [`crate::ecosystem`] names it.
+    pub(crate) ecosystem: String,
+    /// As [`crate::ecosystem`] normalises it.
+    pub(crate) package: String,
+    /// First affected version; `None`: from the beginning.
+    pub(crate) introduced: Option<String>,
+    /// First version that is not affected any more.
+    pub(crate) fixed: Option<String>,
+    /// Last affected version, where no fixed one is known.
+    pub(crate) last_affected: Option<String>,
+    /// Where not empty, exactly these versions are affected, and there is no range.
+    pub(crate) versions: Vec<String>,
+    /// What the source says.
+    pub(crate) state: FixState,
+    /// The vendor's severity for this package; `Unknown`: the record's.
+    pub(crate) severity: Severity,
+}
+
+impl Affected {
+    /// Its range of versions; of no use where `versions` is not empty.
+    pub(crate) fn range(&self) -> Range<'_> {
+        Range {
+            introduced: self.introduced.as_deref(),
+            fixed: self.fixed.as_deref(),
+            last_affected: self.last_affected.as_deref(),
+        }
+    }
+}
+
+/// What is known of a CVE beside advisories. Fields that are `None` leave what was there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Enrichment {
+    /// `CVE-2024-1234`.
+    pub(crate) cve: String,
+    /// Day on which CISA added it to its catalogue.
+    pub(crate) kev_added: Option<String>,
+    /// FIRST's probability of exploitation within 30 days.
+    pub(crate) epss: Option<f32>,
+    /// Base score and vector.
+    pub(crate) cvss: Option<(f32, String)>,
+    /// The feed.
+    pub(crate) source: &'static str,
+}
+
+/// Whether the text is a CVE id (`CVE-1999-0001`, four or more digits at the end).
+pub(crate) fn is_cve(text: &str) -> bool {
+    let Some((year, number)) = text.strip_prefix("CVE-").and_then(|rest| rest.split_once('-')) else {
+        return false;
+    };
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    year.len() == 4 && (4..=19).contains(&number.len()) && digits(year) && digits(number)
+}
+
+/// A name as it may stand in the database; an error when it is empty, too long or has control characters.
+pub(crate) fn checked(what: &str, text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("{what} is empty"));
+    }
+    if text.len() > MAX_NAME_BYTES {
+        return Err(format!("{what} is longer than {MAX_NAME_BYTES} bytes"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(format!("{what} has control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The first lines of prose as one line of at most [`MAX_SUMMARY_BYTES`], cut between words.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if line.len() + word.len() + 1 > MAX_SUMMARY_BYTES {
+            line.push('…');
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word.chars().filter(|c| !c.is_control()));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_a_cve_id() {
+        for (text, expected) in [
+            ("CVE-2024-1234", true),
+            ("CVE-2024-1234567", true),
+            ("CVE-2024-12", false),
+            ("CVE-24-1234", false),
+            ("DEBIAN-CVE-2024-1234", false),
+            ("CVE-2024-12x4", false),
+            ("GHSA-qc36-q22q-cjw3", false),
+        ] {
+            assert_eq!(is_cve(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn prose_becomes_one_short_line() {
+        assert_eq!(
+            one_line("### Impact\n\nAffected  versions\u{1b}[0m"),
+            "### Impact Affected versions[0m"
+        );
+        let long = one_line(&"word ".repeat(1000));
+        assert!(
+            long.len() <= MAX_SUMMARY_BYTES + '…'.len_utf8() && long.ends_with('…'),
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn names_with_control_characters_are_refused() {
+        assert!(checked("id", "a\u{0}b").is_err());
+        assert!(checked("id", "  ").is_err());
+        assert_eq!(checked("id", " a ").unwrap(), "a");
+    }
+}

@@ -1,0 +1,341 @@
+//! The SQLite file: its schema, tables written to it, its whole content read back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::Error;
+use crate::feed::{Affected, Record};
+use crate::tables::{self, Content, Enriched, SourceRow, Tables};
+
+/// `PRAGMA user_version`: raised with every change of the schema.
+pub(crate) const SCHEMA_VERSION: i64 = 1;
+
+/// `PRAGMA application_id`: says that the file is ours ("PLMS").
+pub(crate) const APPLICATION_ID: i64 = 0x504c_4d53;
+
+const SCHEMA: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+  name TEXT PRIMARY KEY, records INTEGER NOT NULL, newest TEXT NOT NULL, imported TEXT NOT NULL,
+  stale INTEGER NOT NULL, origin TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE ecosystem (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE advisory (
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, modified TEXT NOT NULL,
+  severity INTEGER NOT NULL, cvss REAL, vector TEXT, aliases TEXT NOT NULL, fixes TEXT NOT NULL
+);
+CREATE TABLE affected (
+  ecosystem INTEGER NOT NULL, package TEXT NOT NULL, advisory INTEGER NOT NULL, position INTEGER NOT NULL,
+  state INTEGER NOT NULL, severity INTEGER NOT NULL, introduced TEXT, fixed TEXT, last_affected TEXT, versions TEXT,
+  PRIMARY KEY (ecosystem, package, advisory, position)
+) WITHOUT ROWID;
+CREATE TABLE alias (name TEXT NOT NULL, advisory INTEGER NOT NULL, PRIMARY KEY (name, advisory)) WITHOUT ROWID;
+CREATE TABLE text (name TEXT PRIMARY KEY, summary TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE enrichment (cve TEXT PRIMARY KEY, kev_added TEXT, epss REAL, cvss REAL, vector TEXT) WITHOUT ROWID;
+";
+
+/// Lists of names are kept in one column, apart by this. Names have no control characters.
+const SEPARATOR: char = '\n';
+
+/// Writes a new database; the file must not exist. The same tables and `built` give the same bytes.
+pub(crate) fn write(path: &Path, tables: &Tables, built: &str) -> Result<(), Error> {
+    let failed = |source| Error::Sqlite {
+        operation: "write vulnerability database",
+        path: path.to_owned(),
+        source,
+    };
+    let mut connection = Connection::open(path).map_err(failed)?;
+    write_to(&mut connection, tables, built).map_err(failed)?;
+    connection.close().map_err(|(_, source)| failed(source))
+}
+
+fn write_to(connection: &mut Connection, tables: &Tables, built: &str) -> rusqlite::Result<()> {
+    // The file is nobody's yet: durability comes from the fsync before it is renamed.
+    connection.execute_batch(
+        "PRAGMA page_size=8192; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
+         PRAGMA cache_size=-65536;",
+    )?;
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute("INSERT INTO meta VALUES ('built', ?1)", [built])?;
+    write_sources(&transaction, &tables.sources)?;
+    write_ecosystems(&transaction, &tables.ecosystems)?;
+    write_advisories(&transaction, &tables.advisories)?;
+    write_affected(&transaction, tables)?;
+    let mut insert = transaction.prepare("INSERT INTO text VALUES (?1, ?2)")?;
+    for (name, text) in &tables.texts {
+        insert.execute([name, text])?;
+    }
+    drop(insert);
+    write_enrichments(&transaction, &tables.enrichments)?;
+    transaction.commit()
+}
+
+fn write_sources(connection: &Connection, sources: &BTreeMap<String, SourceRow>) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO source VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for (name, row) in sources {
+        let records = i64::try_from(row.records).unwrap_or(i64::MAX);
+        insert.execute(params![name, records, row.newest, row.imported, row.stale, row.origin])?;
+    }
+    Ok(())
+}
+
+fn write_ecosystems(connection: &Connection, ecosystems: &[String]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO ecosystem VALUES (?1, ?2)")?;
+    for (id, name) in (0_i64..).zip(ecosystems) {
+        insert.execute(params![id, name])?;
+    }
+    Ok(())
+}
+
+fn write_advisories(connection: &Connection, advisories: &[Record]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO advisory VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    let mut aliases: Vec<(&str, i64)> = Vec::with_capacity(advisories.len() * 2);
+    for (id, record) in (1_i64..).zip(advisories) {
+        let names = [&record.key, &record.id];
+        aliases.extend(
+            names
+                .into_iter()
+                .chain(&record.aliases)
+                .chain(&record.fixes)
+                .map(|name| (name.as_str(), id)),
+        );
+        insert.execute(params![
+            id,
+            record.source,
+            record.key,
+            record.id,
+            record.modified,
+            tables::severity_code(record.severity),
+            record.cvss.as_ref().map(|(score, _)| tenths(*score)),
+            record.cvss.as_ref().map(|(_, vector)| vector),
+            join(&record.aliases),
+            join(&record.fixes),
+        ])?;
+    }
+    aliases.sort_unstable();
+    aliases.dedup();
+    let mut insert = connection.prepare("INSERT INTO alias VALUES (?1, ?2)")?;
+    for (name, id) in aliases {
+        insert.execute(params![name, id])?;
+    }
+    Ok(())
+}
+
+/// A score as the decimal that it is written as, without the digits that f32 adds.
+fn tenths(score: f32) -> f64 {
+    (f64::from(score) * 10.0).round() / 10.0
+}
+
+fn write_affected(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO affected VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    for row in &tables.affected {
+        let versions = (!row.range.versions.is_empty()).then(|| join(&row.range.versions));
+        insert.execute(params![
+            row.ecosystem,
+            row.range.package,
+            row.advisory,
+            row.position,
+            tables::state_code(row.range.state),
+            tables::severity_code(row.range.severity),
+            row.range.introduced,
+            row.range.fixed,
+            row.range.last_affected,
+            versions,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_enrichments(connection: &Connection, enrichments: &BTreeMap<String, Enriched>) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO enrichment VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for (cve, enriched) in enrichments {
+        let cvss = enriched.cvss.as_ref();
+        insert.execute(params![
+            cve,
+            enriched.kev_added,
+            enriched.epss.map(|epss| (f64::from(epss) * 1e5).round() / 1e5),
+            cvss.map(|(score, _)| tenths(*score)),
+            cvss.map(|(_, vector)| vector),
+        ])?;
+    }
+    Ok(())
+}
+
+fn join(names: &[String]) -> String {
+    names.join(&SEPARATOR.to_string())
+}
+
+/// The names in a column that [`join`] wrote.
+pub(crate) fn split(column: &str) -> impl Iterator<Item = &str> {
+    column.split(SEPARATOR).filter(|name| !name.is_empty())
+}
+
+/// Opens a database for reading. It never changes in place, so SQLite need not lock it nor look for a journal.
+pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
+    if !path.exists() {
+        return Err(Error::Missing(path.to_owned()));
+    }
+    let failed = |source| Error::Sqlite {
+        operation: "open vulnerability database",
+        path: path.to_owned(),
+        source,
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri(path), flags).map_err(failed)?;
+    let pragma = |name: &str| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(failed)
+    };
+    if pragma("application_id")? != APPLICATION_ID {
+        return Err(Error::Corrupt {
+            path: path.to_owned(),
+            reason: "it is not a Plimsoll vulnerability database".to_owned(),
+        });
+    }
+    let (found, known) = (pragma("user_version")?, SCHEMA_VERSION);
+    let path = path.to_owned();
+    match found.cmp(&known) {
+        std::cmp::Ordering::Greater => return Err(Error::NewerSchema { path, found, known }),
+        std::cmp::Ordering::Less => return Err(Error::OlderSchema { path, found, known }),
+        std::cmp::Ordering::Equal => {}
+    }
+    connection
+        .execute_batch("PRAGMA mmap_size=268435456; PRAGMA query_only=ON;")
+        .map_err(|source| Error::Sqlite {
+            operation: "open vulnerability database",
+            path,
+            source,
+        })?;
+    Ok(connection)
+}
+
+/// SQLite's URI of a file that does not change while it is open (<https://www.sqlite.org/uri.html>).
+fn uri(path: &Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Everything that a database holds, to be merged with what is new.
+pub(crate) fn load(path: &Path) -> Result<Content, Error> {
+    let connection = open(path)?;
+    load_from(&connection).map_err(|source| Error::Sqlite {
+        operation: "read vulnerability database",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn load_from(connection: &Connection) -> rusqlite::Result<Content> {
+    let ecosystems: Vec<String> = connection
+        .prepare("SELECT name FROM ecosystem ORDER BY id")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut content = Content {
+        records: load_records(connection)?,
+        ..Content::default()
+    };
+    let mut query = connection.prepare("SELECT * FROM affected")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let advisory: usize = row.get::<_, u32>(2)? as usize;
+        let ecosystem = ecosystems.get(row.get::<_, u32>(0)? as usize);
+        let (Some(ecosystem), Some(record)) = (ecosystem, content.records.get_mut(advisory.wrapping_sub(1))) else {
+            continue;
+        };
+        let versions: Option<String> = row.get(9)?;
+        record.affected.push(Affected {
+            ecosystem: ecosystem.clone(),
+            package: row.get(1)?,
+            state: tables::state_of(row.get(4)?),
+            severity: tables::severity_of(row.get(5)?),
+            introduced: row.get(6)?,
+            fixed: row.get(7)?,
+            last_affected: row.get(8)?,
+            versions: versions
+                .map(|column| split(&column).map(str::to_owned).collect())
+                .unwrap_or_default(),
+        });
+    }
+    let mut query = connection.prepare("SELECT name, summary FROM text")?;
+    content.texts = query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut query = connection.prepare("SELECT * FROM enrichment")?;
+    content.enrichments = query
+        .query_map([], |row| {
+            let score: Option<f32> = row.get(3)?;
+            let vector: Option<String> = row.get(4)?;
+            let enriched = Enriched {
+                kev_added: row.get(1)?,
+                epss: row.get(2)?,
+                cvss: score.zip(vector),
+            };
+            Ok((row.get(0)?, enriched))
+        })?
+        .collect::<Result<_, _>>()?;
+    content.sources = load_sources(connection)?;
+    Ok(content)
+}
+
+fn load_records(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+    let mut query = connection.prepare("SELECT * FROM advisory ORDER BY id")?;
+    let list = |column: String| split(&column).map(str::to_owned).collect();
+    query
+        .query_map([], |row| {
+            let source: String = row.get(1)?;
+            let score: Option<f32> = row.get(6)?;
+            let vector: Option<String> = row.get(7)?;
+            Ok(Record {
+                // A source's name that we do not know can only come from another hand.
+                source: tables::SOURCES
+                    .iter()
+                    .find(|name| **name == source)
+                    .copied()
+                    .unwrap_or("osv"),
+                key: row.get(2)?,
+                id: row.get(3)?,
+                modified: row.get(4)?,
+                severity: tables::severity_of(row.get(5)?),
+                cvss: score.zip(vector),
+                aliases: list(row.get(8)?),
+                fixes: list(row.get(9)?),
+                summary: String::new(),
+                withdrawn: false,
+                affected: Vec::new(),
+            })
+        })?
+        .collect()
+}
+
+/// All sources by name.
+pub(crate) fn load_sources(connection: &Connection) -> rusqlite::Result<BTreeMap<String, SourceRow>> {
+    let mut query = connection.prepare("SELECT name, records, newest, imported, stale, origin FROM source")?;
+    query
+        .query_map([], |row| {
+            let source = SourceRow {
+                records: row.get::<_, i64>(1)?.unsigned_abs(),
+                newest: row.get(2)?,
+                imported: row.get(3)?,
+                stale: row.get(4)?,
+                origin: row.get(5)?,
+            };
+            Ok((row.get(0)?, source))
+        })?
+        .collect()
+}

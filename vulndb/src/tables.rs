@@ -1,0 +1,382 @@
+//! Records in, the database's tables out: newer records override older ones, everything sorted, ids dense.
+
+use std::collections::BTreeMap;
+
+use plimsoll_model::{FixState, Severity};
+use rayon::prelude::*;
+
+use crate::feed::{Affected, Enrichment, Record};
+
+/// Names of all sources, in the order in which their texts are preferred.
+pub(crate) const SOURCES: &[&str] = &[
+    "debian",
+    "ghsa",
+    "redhat",
+    "ubuntu",
+    "alpine",
+    "almalinux",
+    "rocky",
+    "amazon",
+    "suse",
+    "oracle",
+    "arch",
+    "chainguard",
+    "go",
+    "rustsec",
+    "pypa",
+    "rubysec",
+    "friendsofphp",
+    "bitnami",
+    "malicious-packages",
+    "osv",
+    "kev",
+    "epss",
+    "cvss",
+];
+
+/// The whole content of a database, in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    /// In the order of import: of two records that are equally new, the later one counts.
+    pub(crate) records: Vec<Record>,
+    /// CVE → what is known beside advisories.
+    pub(crate) enrichments: BTreeMap<String, Enriched>,
+    /// Vulnerability → one line of prose.
+    pub(crate) texts: BTreeMap<String, String>,
+    /// By name.
+    pub(crate) sources: BTreeMap<String, SourceRow>,
+}
+
+/// What is known of a CVE.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Enriched {
+    pub(crate) kev_added: Option<String>,
+    pub(crate) epss: Option<f32>,
+    pub(crate) cvss: Option<(f32, String)>,
+}
+
+impl Enriched {
+    /// Takes over what the enrichment knows.
+    pub(crate) fn add(&mut self, enrichment: Enrichment) {
+        self.kev_added = enrichment.kev_added.or(self.kev_added.take());
+        self.epss = enrichment.epss.or(self.epss);
+        self.cvss = enrichment.cvss.or(self.cvss.take());
+    }
+}
+
+/// One source's freshness.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct SourceRow {
+    pub(crate) records: u64,
+    pub(crate) newest: String,
+    pub(crate) imported: String,
+    pub(crate) stale: bool,
+    /// Names of the files that it came from.
+    pub(crate) origin: String,
+}
+
+/// Rows as they are written.
+pub(crate) struct Tables {
+    pub(crate) ecosystems: Vec<String>,
+    /// In the order of their ids, which start at 1.
+    pub(crate) advisories: Vec<Record>,
+    /// In the order of the primary key.
+    pub(crate) affected: Vec<AffectedRow>,
+    pub(crate) enrichments: BTreeMap<String, Enriched>,
+    pub(crate) texts: BTreeMap<String, String>,
+    pub(crate) sources: BTreeMap<String, SourceRow>,
+}
+
+/// One range with the ids of what it belongs to.
+pub(crate) struct AffectedRow {
+    pub(crate) ecosystem: u32,
+    pub(crate) advisory: u32,
+    pub(crate) position: u32,
+    pub(crate) range: Affected,
+}
+
+/// Sorts, lets newer records override older ones per source, package and vulnerability, and drops what is left empty.
+pub(crate) fn build(mut content: Content) -> Tables {
+    // The sort is stable: equally new records stay in the order of import.
+    content
+        .records
+        .par_sort_by(|a, b| (a.source, &a.key, &a.modified).cmp(&(b.source, &b.key, &b.modified)));
+    let ecosystems = ecosystems(&content.records);
+    let mut rows = take_rows(&mut content.records, &ecosystems);
+    let groups = groups(&content.records);
+    override_older(&mut rows, &groups);
+    rows.retain(|row| !content.records[row.advisory as usize].withdrawn);
+    add_texts(&content.records, &mut content.texts);
+    let advisories = drop_unused(content.records, &mut rows);
+    rows.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    Tables {
+        ecosystems,
+        advisories,
+        affected: rows,
+        enrichments: content.enrichments,
+        texts: content.texts,
+        sources: content.sources,
+    }
+}
+
+fn key(row: &AffectedRow) -> (u32, &str, u32, u32) {
+    (row.ecosystem, &row.range.package, row.advisory, row.position)
+}
+
+fn ecosystems(records: &[Record]) -> Vec<String> {
+    let mut names: Vec<&str> = records
+        .iter()
+        .flat_map(|record| record.affected.iter().map(|affected| affected.ecosystem.as_str()))
+        .collect();
+    names.par_sort_unstable();
+    names.dedup();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn take_rows(records: &mut [Record], ecosystems: &[String]) -> Vec<AffectedRow> {
+    let mut rows = Vec::with_capacity(records.iter().map(|record| record.affected.len()).sum());
+    for (advisory, record) in (0..).zip(records.iter_mut()) {
+        for (position, range) in (0..).zip(std::mem::take(&mut record.affected)) {
+            let ecosystem = ecosystems.binary_search(&range.ecosystem).unwrap_or_default();
+            rows.push(AffectedRow {
+                // There are as many ecosystems as distributions' releases.
+                ecosystem: u32::try_from(ecosystem).unwrap_or(u32::MAX),
+                advisory,
+                position,
+                range,
+            });
+        }
+    }
+    rows
+}
+
+/// For each record the number of its (source, key).
+fn groups(records: &[Record]) -> Vec<u32> {
+    let mut groups = Vec::with_capacity(records.len());
+    let mut group = 0;
+    for (index, record) in records.iter().enumerate() {
+        if index > 0 && (records[index - 1].source, &records[index - 1].key) != (record.source, &record.key) {
+            group += 1;
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+/// Of each group's rows about one package, only the newest record's stay.
+fn override_older(rows: &mut Vec<AffectedRow>, groups: &[u32]) {
+    rows.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    let group = |row: &AffectedRow| groups[row.advisory as usize];
+    let mut newest = vec![0_u32; rows.len()];
+    // From the end: a run of rows of one group and package ends with its newest record.
+    for index in (0..rows.len()).rev() {
+        newest[index] = match rows.get(index + 1) {
+            Some(next)
+                if next.ecosystem == rows[index].ecosystem
+                    && next.range.package == rows[index].range.package
+                    && group(next) == group(&rows[index]) =>
+            {
+                newest[index + 1]
+            }
+            _ => rows[index].advisory,
+        };
+    }
+    let mut index = 0;
+    rows.retain(|row| {
+        index += 1;
+        row.advisory == newest[index - 1]
+    });
+}
+
+/// The first source that has a text for a vulnerability gives it; of one source, the newest record.
+fn add_texts(records: &[Record], texts: &mut BTreeMap<String, String>) {
+    let mut best: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for record in records
+        .iter()
+        .filter(|record| !record.summary.is_empty() && record.fixes.is_empty())
+    {
+        let rank = SOURCES
+            .iter()
+            .position(|source| *source == record.source)
+            .unwrap_or(SOURCES.len());
+        let cve = record.aliases.iter().find(|alias| crate::feed::is_cve(alias));
+        let name = cve.unwrap_or(&record.key);
+        let entry = best.entry(name).or_insert((rank, &record.summary));
+        if rank <= entry.0 {
+            *entry = (rank, &record.summary);
+        }
+    }
+    texts.extend(
+        best.into_iter()
+            .map(|(name, (_, text))| (name.to_owned(), text.to_owned())),
+    );
+}
+
+/// Drops advisories without rows and numbers the rest from 1.
+fn drop_unused(records: Vec<Record>, rows: &mut [AffectedRow]) -> Vec<Record> {
+    let mut ids = vec![0_u32; records.len()];
+    for row in rows.iter() {
+        ids[row.advisory as usize] = 1;
+    }
+    let mut next = 0;
+    for id in ids.iter_mut().filter(|id| **id == 1) {
+        next += 1;
+        *id = next;
+    }
+    for row in rows.iter_mut() {
+        row.advisory = ids[row.advisory as usize];
+    }
+    records
+        .into_iter()
+        .zip(ids)
+        .filter(|(_, id)| *id > 0)
+        .map(|(record, _)| record)
+        .collect()
+}
+
+/// The number that stands for a state in the database.
+pub(crate) fn state_code(state: FixState) -> i64 {
+    match state {
+        FixState::Unknown => 0,
+        FixState::Affected => 1,
+        FixState::Fixed => 2,
+        FixState::NotAffected => 3,
+        FixState::WillNotFix => 4,
+        FixState::Deferred => 5,
+        FixState::EndOfLife => 6,
+        FixState::UnderInvestigation => 7,
+    }
+}
+
+/// The state that a number stands for.
+pub(crate) fn state_of(code: i64) -> FixState {
+    match code {
+        1 => FixState::Affected,
+        2 => FixState::Fixed,
+        3 => FixState::NotAffected,
+        4 => FixState::WillNotFix,
+        5 => FixState::Deferred,
+        6 => FixState::EndOfLife,
+        7 => FixState::UnderInvestigation,
+        _ => FixState::Unknown,
+    }
+}
+
+/// The number that stands for a severity in the database.
+pub(crate) fn severity_code(severity: Severity) -> i64 {
+    match severity {
+        Severity::Unknown => 0,
+        Severity::Negligible => 1,
+        Severity::Low => 2,
+        Severity::Medium => 3,
+        Severity::High => 4,
+        Severity::Critical => 5,
+    }
+}
+
+/// The severity that a number stands for.
+pub(crate) fn severity_of(code: i64) -> Severity {
+    match code {
+        1 => Severity::Negligible,
+        2 => Severity::Low,
+        3 => Severity::Medium,
+        4 => Severity::High,
+        5 => Severity::Critical,
+        _ => Severity::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(key: &str, modified: &str, fixed: &str, package: &str) -> Record {
+        Record {
+            source: "debian",
+            key: key.to_owned(),
+            id: key.to_owned(),
+            modified: modified.to_owned(),
+            severity: Severity::Unknown,
+            cvss: None,
+            aliases: Vec::new(),
+            fixes: Vec::new(),
+            summary: String::new(),
+            withdrawn: false,
+            affected: vec![Affected {
+                ecosystem: "Debian:12".to_owned(),
+                package: package.to_owned(),
+                introduced: None,
+                fixed: Some(fixed.to_owned()),
+                last_affected: None,
+                versions: Vec::new(),
+                state: FixState::Fixed,
+                severity: Severity::Unknown,
+            }],
+        }
+    }
+
+    fn fixes(records: Vec<Record>) -> Vec<String> {
+        let tables = build(Content {
+            records,
+            ..Content::default()
+        });
+        assert!(
+            tables
+                .affected
+                .iter()
+                .all(|row| (1..=tables.advisories.len()).contains(&(row.advisory as usize)))
+        );
+        tables
+            .affected
+            .into_iter()
+            .map(|row| format!("{} {}", row.range.package, row.range.fixed.unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_newer_record_counts_whatever_the_order_of_import() {
+        let (old, new) = (record("CVE-1", "2025", "1", "a"), record("CVE-1", "2026", "2", "a"));
+        assert_eq!(fixes(vec![old.clone(), new.clone()]), ["a 2"]);
+        assert_eq!(fixes(vec![new, old]), ["a 2"]);
+    }
+
+    #[test]
+    fn of_equally_new_records_the_later_import_counts() {
+        assert_eq!(
+            fixes(vec![
+                record("CVE-1", "2025", "1", "a"),
+                record("CVE-1", "2025", "2", "a")
+            ]),
+            ["a 2"]
+        );
+    }
+
+    #[test]
+    fn other_packages_and_vulnerabilities_are_left_alone() {
+        let records = vec![
+            record("CVE-1", "2025", "1", "a"),
+            record("CVE-1", "2026", "2", "b"),
+            record("CVE-2", "2026", "3", "a"),
+        ];
+        assert_eq!(fixes(records), ["a 1", "a 3", "b 2"]);
+    }
+
+    #[test]
+    fn a_withdrawn_record_takes_its_rows_away() {
+        let withdrawn = Record {
+            withdrawn: true,
+            ..record("CVE-1", "2026", "1", "a")
+        };
+        assert!(fixes(vec![record("CVE-1", "2025", "1", "a"), withdrawn]).is_empty());
+    }
+
+    #[test]
+    fn codes_come_back() {
+        for code in 0..8 {
+            assert_eq!(state_code(state_of(code)), code);
+        }
+        for code in 0..6 {
+            assert_eq!(severity_code(severity_of(code)), code);
+        }
+    }
+}
