@@ -50,6 +50,27 @@ pub struct RawTask {
     pub comm: String,
 }
 
+impl RawTask {
+    /// Stands in events that no task caused: [`RawKind::Lost`]. Its pid is 0, which no event's task has.
+    pub fn nobody() -> Self {
+        Self {
+            pid: 0,
+            tid: 0,
+            start_time_ns: 0,
+            parent_pid: 0,
+            parent_start_time_ns: 0,
+            container_pid: 0,
+            pid_namespace: 0,
+            mount_namespace: 0,
+            cgroup_id: 0,
+            credentials: Credentials::default(),
+            session_id: 0,
+            tty: 0,
+            comm: String::new(),
+        }
+    }
+}
+
 /// What a task did. Texts are lossy UTF-8, hostile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -1,10 +1,24 @@
 //! The ring buffer in, [`RawEvent`]s out, loss counted.
 
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    io,
+    os::fd::AsRawFd,
+    time::{Duration, Instant},
+};
+
+use aya::{
+    Ebpf,
+    maps::{HashMap, MapData, PerCpuArray, RingBuf},
+};
+use plimsoll_model::LossReason;
 
 use crate::{
-    raw::RawEvent,
+    limits,
+    load::{self, Constants},
+    raw::{RawEvent, RawKind, RawTask},
     sensor::{Plan, SensorError},
+    wire,
 };
 
 /// What may leave the kernel; derived from loaded rules and profiles. Fork, exec and exit always may: the process tree
@@ -17,28 +31,206 @@ pub struct Filter {
 }
 
 /// The attached sensors. Everything is detached when it is dropped.
-pub struct Eyes;
+pub struct Eyes {
+    ring: RingBuf<MapData>,
+    lost_by_kernel: PerCpuArray<MapData, u64>,
+    ignored_cgroups: HashMap<MapData, u64, u8>,
+    losses: Losses,
+    reported: Losses,
+    counted_at: Instant,
+    recent_exits: RecentExits,
+    /// Holds programs and links.
+    _object: Ebpf,
+}
 
-/// Events that the kernel could not hand over since the start, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Events that did not arrive since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Losses {
-    /// All kinds together.
-    pub total: u64,
+    /// The ring buffer (or the kernel side's work area) was full; one number for each of [`wire::KINDS`].
+    pub by_kernel: [u64; wire::KINDS.len()],
+    /// Records that do not follow the layout: our own bug.
+    pub undecodable: u64,
+}
+
+impl Losses {
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.by_kernel.iter().sum::<u64>() + self.undecodable
+    }
 }
 
 impl Eyes {
-    /// Loads and attaches what `plan` says. Fails when a planned program is refused.
-    pub fn open(_plan: &Plan, _filter: &Filter) -> Result<Self, SensorError> {
-        Ok(Self)
+    /// Loads and attaches what `plan` says. Fails when the process tree cannot be kept, or a planned program is refused.
+    pub fn open(plan: &Plan, filter: &Filter) -> Result<Self, SensorError> {
+        Self::open_with_ring(plan, filter, limits::RING_BYTES)
     }
 
-    /// Waits up to `timeout` for events and appends what there is to `out`, in the order in which the kernel sent it.
-    pub fn next_batch(&mut self, _timeout: Duration, _out: &mut Vec<RawEvent>) -> Result<(), SensorError> {
+    /// The same with a ring buffer of `ring_bytes`, a power of two and at least one page.
+    pub fn open_with_ring(plan: &Plan, filter: &Filter, ring_bytes: u32) -> Result<Self, SensorError> {
+        plan.require_tree()?;
+        let constants = Constants {
+            containers_only: filter.containers_only,
+            ring_bytes,
+            wake_bytes: limits::WAKE_BYTES.min(ring_bytes / 4),
+        };
+        let mut object = load::load_sensors(plan, &constants, &load::kernel_types()?)?;
+        Ok(Self {
+            ring: RingBuf::try_from(take(&mut object, "events")?).map_err(refused("events"))?,
+            lost_by_kernel: PerCpuArray::try_from(take(&mut object, "lost")?).map_err(refused("lost"))?,
+            ignored_cgroups: HashMap::try_from(take(&mut object, "ignored_cgroups")?)
+                .map_err(refused("ignored_cgroups"))?,
+            losses: Losses::default(),
+            reported: Losses::default(),
+            counted_at: Instant::now(),
+            recent_exits: RecentExits::default(),
+            _object: object,
+        })
+    }
+
+    /// Waits up to `timeout` for events and appends what there is, at most [`limits::BATCH_EVENTS`], to `out`.
+    ///
+    /// The order is that of the ring buffer: what happened because of an event comes after it, whichever processor it
+    /// was on, since a record is in the ring before the task goes on. Times of unrelated events on different processors
+    /// may be out of order by microseconds.
+    pub fn next_batch(&mut self, timeout: Duration, out: &mut Vec<RawEvent>) -> Result<(), SensorError> {
+        let deadline = Instant::now() + timeout;
+        let before = out.len();
+        loop {
+            self.drain(out, before);
+            self.report_losses(out)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if out.len() > before || left.is_zero() {
+                return Ok(());
+            }
+            // Records below the wake-up threshold are found by this timer.
+            wait_readable(&self.ring, left.min(limits::POLL)).map_err(SensorError::Read)?;
+        }
+    }
+
+    /// Tells the kernel side that a cgroup, although in namespaces of its own, is not a container.
+    pub fn ignore_cgroup(&mut self, cgroup_id: u64) -> Result<(), SensorError> {
+        self.ignored_cgroups
+            .insert(cgroup_id, 1, 0)
+            .map_err(refused("ignored_cgroups"))
+    }
+
+    /// Takes [`Self::ignore_cgroup`] back: the cgroup is gone, or was a container after all.
+    pub fn heed_cgroup(&mut self, cgroup_id: u64) -> Result<(), SensorError> {
+        match self.ignored_cgroups.remove(&cgroup_id) {
+            Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
+            Err(aya::maps::MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(refused("ignored_cgroups")(error)),
+        }
+    }
+
+    /// What was lost since the start, as of the last [`Self::next_batch`].
+    pub fn lost(&self) -> Losses {
+        self.losses
+    }
+
+    fn drain(&mut self, out: &mut Vec<RawEvent>, before: usize) {
+        while out.len() - before < limits::BATCH_EVENTS {
+            let Some(record) = self.ring.next() else { return };
+            match wire::decode(&record) {
+                Ok(event) if self.recent_exits.is_repeated(&event) => {}
+                Ok(event) => out.push(event),
+                Err(_) => self.losses.undecodable += 1,
+            }
+        }
+    }
+
+    fn report_losses(&mut self, out: &mut Vec<RawEvent>) -> Result<(), SensorError> {
+        if self.counted_at.elapsed() >= limits::COUNT_LOSSES_EVERY {
+            self.counted_at = Instant::now();
+            for (index, sum) in (0..).zip(&mut self.losses.by_kernel) {
+                let counters = self.lost_by_kernel.get(&index, 0).map_err(refused("lost"))?;
+                *sum = counters.iter().sum();
+            }
+        }
+        let kernel = |losses: &Losses| losses.by_kernel.iter().sum::<u64>();
+        for (now, then, reason) in [
+            (kernel(&self.losses), kernel(&self.reported), LossReason::RingBuffer),
+            (self.losses.undecodable, self.reported.undecodable, LossReason::Decode),
+        ] {
+            if now > then {
+                out.push(lost_event(now - then, reason));
+            }
+        }
+        self.reported = self.losses;
         Ok(())
     }
+}
 
-    /// What was lost since the start.
-    pub fn lost(&self) -> Losses {
-        Losses::default()
+/// Two last threads that end at once may each believe to be the last: the kernel side then sends two exits.
+#[derive(Default)]
+struct RecentExits(VecDeque<(i32, u64)>);
+
+impl RecentExits {
+    fn is_repeated(&mut self, event: &RawEvent) -> bool {
+        if !matches!(event.kind, RawKind::Exit { .. }) {
+            return false;
+        }
+        let key = (event.task.pid, event.task.start_time_ns);
+        if self.0.contains(&key) {
+            return true;
+        }
+        if self.0.len() == limits::RECENT_EXITS {
+            self.0.pop_front();
+        }
+        self.0.push_back(key);
+        false
+    }
+}
+
+fn lost_event(count: u64, reason: LossReason) -> RawEvent {
+    RawEvent {
+        time_ns: boot_time_ns(),
+        cpu: 0,
+        task: RawTask::nobody(),
+        kind: RawKind::Lost { count, reason },
+    }
+}
+
+fn take(object: &mut Ebpf, map: &'static str) -> Result<aya::maps::Map, SensorError> {
+    object.take_map(map).ok_or(SensorError::Map {
+        map,
+        reason: "is not in the object file".to_owned(),
+    })
+}
+
+fn refused(map: &'static str) -> impl Fn(aya::maps::MapError) -> SensorError {
+    move |error| SensorError::Map {
+        map,
+        reason: load::chain(&error),
+    }
+}
+
+/// `CLOCK_BOOTTIME` in nanoseconds: the clock of [`RawEvent::time_ns`].
+#[allow(unsafe_code)]
+pub fn boot_time_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a local that outlives the call.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    debug_assert_eq!(result, 0, "CLOCK_BOOTTIME exists since Linux 2.6.39");
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+#[allow(unsafe_code)]
+fn wait_readable(ring: &impl AsRawFd, timeout: Duration) -> io::Result<()> {
+    let mut poll = libc::pollfd {
+        fd: ring.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let milliseconds = libc::c_int::try_from(timeout.as_millis())
+        .unwrap_or(libc::c_int::MAX)
+        .max(1);
+    // SAFETY: one valid pollfd, and the count says one.
+    match unsafe { libc::poll(&raw mut poll, 1, milliseconds) } {
+        -1 => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+        _ => Ok(()),
     }
 }

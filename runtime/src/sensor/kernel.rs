@@ -1,8 +1,27 @@
 //! What this kernel and our rights allow: probed by trying, never guessed from a version.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use super::Mechanism;
+use super::{Hook, Mechanism, Program, SensorError};
+use crate::load;
+
+/// A program that does nothing, for each mechanism.
+const PROBES: &[(Mechanism, Program)] = &[
+    (Mechanism::Lsm, Program::new("probe_lsm", Hook::Lsm("file_open"))),
+    (
+        Mechanism::Fexit,
+        Program::new("probe_fexit", Hook::Fexit("do_filp_open")),
+    ),
+    (
+        Mechanism::BtfTracepoint,
+        Program::new("probe_btf_tracepoint", Hook::BtfTracepoint("cgroup_mkdir")),
+    ),
+    (Mechanism::CgroupHook, Program::new("probe_cgroup", Hook::CgroupSock)),
+    (
+        Mechanism::SyscallTracepoint,
+        Program::new("probe_tracepoint", Hook::Tracepoint("sys_exit_openat")),
+    ),
+];
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +35,48 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Asks the running kernel.
+    /// Asks the running kernel: attaches a program that does nothing by each mechanism, and takes it off again.
     pub fn probe() -> Self {
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease")
+            .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned());
+        let cgroup_root = find_cgroup_root();
+        let types = load::kernel_types().map_err(|error| error.to_string());
+        let mechanisms = PROBES
+            .iter()
+            .map(|(mechanism, program)| {
+                let result = types
+                    .as_ref()
+                    .map_err(Clone::clone)
+                    .and_then(|types| load::probe(program, types, cgroup_root.as_deref()).map_err(|error| why(&error)));
+                (*mechanism, result)
+            })
+            .collect();
         Self {
-            release: String::new(),
-            cgroup_root: None,
-            mechanisms: BTreeMap::new(),
+            release,
+            cgroup_root,
+            mechanisms,
         }
     }
+}
+
+/// The reason alone: which program failed is of no interest in a probe.
+fn why(error: &SensorError) -> String {
+    match error {
+        SensorError::Attach { reason, .. } | SensorError::Load { reason } => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Hybrid machines have it below `/sys/fs/cgroup/unified`. Of several mounts the shortest path is the least likely to be
+/// some container's.
+fn find_cgroup_root() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ');
+            let path = fields.nth(1)?;
+            (fields.next()? == "cgroup2").then(|| PathBuf::from(path))
+        })
+        .min_by_key(|path| path.as_os_str().len())
 }

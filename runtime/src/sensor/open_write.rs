@@ -10,8 +10,8 @@ const WAYS: &[Way] = &[
     },
     Way {
         mechanism: Mechanism::Fexit,
-        programs: &[Program::new("on_file_opened", Hook::Fexit("security_file_open"))],
-        blind_to: "opens that preempt another open on the same processor",
+        programs: &[Program::new("on_file_opened", Hook::Fexit("do_filp_open"))],
+        blind_to: "opens by open_by_handle_at; opens that preempt another one in this hook (counted as lost)",
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{ALL, Kernel, Mechanism, Need, Needs, Sensor, Way};
+use super::{ALL, Kernel, Mechanism, Need, Needs, Sensor, SensorError, Way};
 
 /// What is attached for each need, what is missing and why.
 pub struct Plan {
@@ -28,6 +28,32 @@ pub struct Planned {
     pub refused: Vec<(Mechanism, String)>,
     /// What goes unnoticed without it.
     pub without_it: &'static str,
+}
+
+impl Plan {
+    /// The ways that will be attached.
+    pub fn ways(&self) -> impl Iterator<Item = &'static Way> {
+        self.entries.iter().filter_map(|entry| entry.way)
+    }
+
+    /// Fails when a need of the process tree was asked for and cannot be fulfilled: without it nothing can be said.
+    pub(crate) fn require_tree(&self) -> Result<(), SensorError> {
+        let essential = |entry: &&Planned| {
+            entry.is_needed && entry.way.is_none() && matches!(entry.need, Need::Exec | Need::Fork | Need::Exit)
+        };
+        self.entries.iter().find(essential).map_or(Ok(()), |entry| {
+            Err(SensorError::Blind {
+                title: entry.title,
+                release: self.release.clone(),
+                reason: entry
+                    .refused
+                    .iter()
+                    .map(|(_, reason)| reason.as_str())
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            })
+        })
+    }
 }
 
 /// Decides how each need is fulfilled on `kernel`.

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* BPF helpers by number (include/uapi/linux/bpf.h, stable ABI), section and read macros. */
+#pragma once
+
+#include "kernel.h"
+
+#define SECTION(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+#define MAP_INT(name, value) int (*name)[value]
+#define MAP_TYPE(name, value) value *name
+
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
+static u64 (*bpf_get_current_task)(void) = (void *)35;
+static u64 (*bpf_get_socket_cookie)(void *ctx) = (void *)46;
+static long (*bpf_probe_read_user)(void *dst, u32 size, const void *from) = (void *)112;
+static long (*bpf_probe_read_kernel)(void *dst, u32 size, const void *from) = (void *)113;
+static long (*bpf_probe_read_kernel_str)(void *dst, u32 size, const void *from) = (void *)115;
+static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*bpf_seq_write)(struct seq_file *seq, const void *data, u32 length) = (void *)127;
+static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+
+/* Value of a field behind a kernel pointer; zero when the pointer is bad. */
+#define READ(pointer, field)                                                            \
+	({                                                                                  \
+		__typeof__((pointer)->field) value__;                                           \
+		bpf_probe_read_kernel(&value__, sizeof(value__), &(pointer)->field);            \
+		value__;                                                                        \
+	})
+
+/* Whether the running kernel has the field. */
+#define EXISTS(pointer, field) __builtin_preserve_field_info((pointer)->field, 2)
+
+/* Size of a type in the running kernel. */
+#define KERNEL_SIZE(type) __builtin_preserve_type_info(*(type *)0, 1)
+
+/* Keeps the compiler from proving away a bound that the verifier needs to see. */
+#define HIDE(value) __asm__ volatile("" : "+r"(value))

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Paths and files: a dentry walked up to the task's root. bpf_d_path() is allowed in a handful of hooks only. */
+#pragma once
+
+#include "helpers.h"
+#include "record.h"
+
+#define MAX_COMPONENTS 32
+#define MAX_NAME 256
+#define MAX_ARGS 4096
+#define MAX_FILENAME 1024
+#define TEXT_BYTES 16384
+
+/* One text area with room behind it, so that a write of at most MAX_ARGS at any masked offset stays inside. */
+struct scratch {
+	u32 busy;
+	u32 used;
+	union { /* the text starts behind the longest of them, whichever is used: wire::TEXT */
+		struct exec_record exec;
+		struct open_record open;
+		struct cgroup_record cgroup;
+	};
+	char text[TEXT_BYTES + MAX_ARGS];
+};
+
+#define SLOTS 4
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, struct scratch);
+	MAP_INT(max_entries, SLOTS);
+} scratches SECTION(".maps");
+
+/*
+ * Some hooks run with preemption on, so that another program can start on this processor before the first is done.
+ * A slot is taken by a plain atomic add and looked at afterwards: two can then both refuse a slot, never both have it.
+ */
+INLINE struct scratch *take_scratch(void)
+{
+	for (u32 slot = 0; slot < SLOTS; slot++) {
+		u32 key = slot;
+		struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+
+		if (!scratch)
+			return NULL;
+		__sync_fetch_and_add(&scratch->busy, 1);
+		if (*(volatile u32 *)&scratch->busy == 1) {
+			scratch->used = 0;
+			return scratch;
+		}
+		__sync_fetch_and_add(&scratch->busy, -1);
+	}
+	return NULL;
+}
+
+INLINE void give_back(struct scratch *scratch)
+{
+	__sync_fetch_and_add(&scratch->busy, -1);
+}
+
+INLINE u32 offset(struct scratch *scratch)
+{
+	u32 used = scratch->used;
+
+	HIDE(used);
+	return used & (TEXT_BYTES - 1);
+}
+
+/* Appends a kernel string of at most `limit` bytes, NUL included. Returns its length with the NUL, 0 on error. */
+INLINE u32 append_string(struct scratch *scratch, const void *from, u32 limit)
+{
+	u32 at = offset(scratch);
+	long length = bpf_probe_read_kernel_str(&scratch->text[at], limit, from);
+
+	if (length <= 0)
+		return 0;
+	scratch->used = at + (u32)length;
+	return (u32)length;
+}
+
+/* Appends the components of `path`, leaf first. Returns flags; `*length` is what was appended. */
+INLINE u32 append_path(struct scratch *scratch, struct path path, struct path root, u32 *length)
+{
+	struct dentry *dentry = path.dentry;
+	struct vfsmount *vfsmount = path.mnt;
+	struct mount *mount = (void *)vfsmount - (u64)&((struct mount *)0)->mnt;
+	u32 start = offset(scratch), flags = PATH_CUT;
+
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
+		struct dentry *parent = READ(dentry, d_parent);
+
+		if (dentry == root.dentry && vfsmount == root.mnt) {
+			flags = PATH_REACHED_ROOT;
+			break;
+		}
+		if (dentry == READ(vfsmount, mnt_root)) {
+			struct mount *above = READ(mount, mnt_parent);
+
+			if (above == mount) {
+				flags = 0;
+				break;
+			}
+			dentry = READ(mount, mnt_mountpoint);
+			mount = above;
+			vfsmount = &mount->mnt;
+			continue;
+		}
+		append_string(scratch, READ(dentry, d_name.name), MAX_NAME);
+		if (parent == dentry) {
+			flags = PATH_DETACHED;
+			break;
+		}
+		dentry = parent;
+	}
+	*length = offset(scratch) - start;
+	return flags;
+}
+
+INLINE struct path read_path(const void *from)
+{
+	struct path path = {};
+
+	path.mnt = READ((struct path *)from, mnt);
+	path.dentry = READ((struct path *)from, dentry);
+	return path;
+}
+
+/* struct ovl_inode holds the upper dentry right behind the VFS inode (fs/overlayfs/ovl_entry.h, since 4.8). */
+INLINE bool is_upper_layer(struct inode *inode, struct super_block *super)
+{
+	void *upper = NULL;
+
+	if ((u32)READ(super, s_magic) != OVERLAYFS_MAGIC)
+		return false;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + KERNEL_SIZE(struct inode));
+	return upper != NULL;
+}
+
+INLINE void fill_file(struct file_record *record, struct file *file, struct dentry *dentry)
+{
+	struct inode *inode = READ(file, f_inode);
+	struct super_block *super = READ(inode, i_sb);
+
+	record->device = READ(super, s_dev);
+	record->inode = READ(inode, i_ino);
+	record->is_upper_layer = is_upper_layer(inode, super);
+	record->is_deleted = READ(inode, i_nlink) == 0 || READ(dentry, d_hash.pprev) == NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Programs that do nothing: whether they can be loaded and attached says what this kernel and our rights allow. */
+
+#include "helpers.h"
+
+SECTION("lsm/file_open")
+int probe_lsm(u64 *ctx)
+{
+	return 0;
+}
+
+SECTION("fexit/do_filp_open")
+int probe_fexit(u64 *ctx)
+{
+	return 0;
+}
+
+SECTION("tp_btf/cgroup_mkdir")
+int probe_btf_tracepoint(u64 *ctx)
+{
+	return 0;
+}
+
+SECTION("cgroup/post_bind4")
+int probe_cgroup(struct bpf_sock *ctx)
+{
+	return 1;
+}
+
+SECTION("tracepoint/syscalls/sys_exit_creat")
+int probe_tracepoint(struct syscall_exit *ctx)
+{
+	return 0;
+}
+
+char gpl_compatible[] SECTION("license") = "Dual MIT/GPL";

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * Records as they leave the kernel; runtime/src/wire reads exactly this. Every field is naturally aligned and padding is
+ * spelled out. Texts follow the fixed part in the order of their length fields.
+ */
+#pragma once
+
+#include "kernel.h"
+
+/* wire::Kind */
+enum kind {
+	KIND_EXEC = 1,
+	KIND_FORK = 2,
+	KIND_EXIT = 3,
+	KIND_CGROUP = 4,
+	KIND_OPEN = 5,
+	KIND_CONNECT = 6,
+	KIND_BIND = 7,
+	KIND_LISTEN = 8,
+	KIND_TASK = 9,
+	KIND_COUNT = 10,
+};
+
+struct task_record {
+	u64 start_time_ns;
+	u64 parent_start_time_ns;
+	u64 cgroup_id;
+	s32 pid, tid, parent_pid, container_pid;
+	u32 pid_namespace, mount_namespace;
+	u32 uid, gid, euid, egid, login_uid;
+	s32 session_id;
+	u32 tty_major, tty_minor;
+	char comm[16];
+};
+
+struct head_record {
+	u32 kind;
+	u32 cpu;
+	u64 time_ns;
+	struct task_record task;
+};
+
+/* Flags of a path. Its components follow leaf first, each ended by a NUL. */
+enum {
+	PATH_REACHED_ROOT = 1, /* the walk ended at the task's root */
+	PATH_DETACHED = 2,     /* no file system holds it: a memfd, a pipe */
+	PATH_CUT = 4,          /* more components than we walk */
+};
+
+struct file_record {
+	u64 device;
+	u64 inode;
+	u32 is_upper_layer;
+	u32 is_deleted;
+};
+
+struct exec_record {
+	struct head_record head;
+	struct file_record exe;
+	u32 filename_length, exe_length, cwd_length, args_length;
+	u32 exe_flags, cwd_flags;
+	u32 args_total; /* before cutting */
+	u32 padding;
+	/* filename, exe, cwd, args */
+};
+
+struct open_record {
+	struct head_record head;
+	u64 inode;
+	u32 mode; /* f_mode */
+	u32 flags;
+	u32 path_length;
+	u32 path_flags;
+	/* path */
+};
+
+struct address_record {
+	struct head_record head;
+	u8 ip[16]; /* IPv4: first 4 bytes */
+	u16 family;
+	u16 port; /* host order */
+	u16 protocol;
+	u16 padding;
+};
+
+struct fork_record {
+	struct head_record head;
+	struct task_record child;
+};
+
+struct exit_record {
+	struct head_record head;
+	s32 status;
+	u32 padding;
+};
+
+struct cgroup_record {
+	struct head_record head;
+	u64 cgroup_id;
+	u32 path_length;
+	u32 padding;
+	/* path: one text from the root */
+};

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* The ring buffer, who is woken when, loss, and who is in a container. */
+#pragma once
+
+#include "helpers.h"
+#include "record.h"
+
+/* Set by the loader. */
+const volatile u8 containers_only = 1;
+const volatile u32 wake_bytes = 65536;
+
+#define URGENT_GAP_NS 1000000
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_RINGBUF);
+	MAP_INT(max_entries, 4194304); /* the loader sets the real size */
+} events SECTION(".maps");
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+	MAP_INT(max_entries, KIND_COUNT);
+} lost SECTION(".maps");
+
+/* Cgroups in other namespaces that are not containers (services with private mounts). */
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_HASH);
+	MAP_TYPE(key, u64);
+	MAP_TYPE(value, u8);
+	MAP_INT(max_entries, 4096);
+} ignored_cgroups SECTION(".maps");
+
+struct mnt_namespace *host_mounts = NULL;
+u64 last_urgent_ns = 0;
+
+INLINE void count_lost(u32 kind)
+{
+	u64 *counter = bpf_map_lookup_elem(&lost, &kind);
+
+	if (counter)
+		__sync_fetch_and_add(counter, 1);
+}
+
+/*
+ * Waking the reader costs more than the event. It is woken when the queue grows past a multiple of wake_bytes; its own
+ * timer does the rest. An urgent record wakes it at once, unless one did within the last millisecond.
+ */
+INLINE void send(struct head_record *record, u64 length, bool urgent)
+{
+	u64 queued = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (queued / wake_bytes != (queued + length + 8) / wake_bytes)
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (urgent && record->time_ns - last_urgent_ns > URGENT_GAP_NS) {
+		last_urgent_ns = record->time_ns;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	if (bpf_ringbuf_output(&events, record, length, flags))
+		count_lost(record->kind);
+}
+
+/*
+ * A container has its own pid namespace or its own mount namespace. The host's are those of the first process: it is
+ * the child reaper of the outermost pid namespace.
+ */
+INLINE bool is_contained(struct task_struct *task)
+{
+	struct pid *pid = READ(task, thread_pid);
+	struct nsproxy *proxy = READ(task, nsproxy);
+
+	if (READ(pid, level))
+		return true;
+	if (!host_mounts)
+		host_mounts = READ(READ(READ(READ(pid, numbers[0].ns), child_reaper), nsproxy), mnt_ns);
+	return proxy && READ(proxy, mnt_ns) != host_mounts;
+}
+
+INLINE bool is_wanted(struct task_struct *task)
+{
+	if (!containers_only)
+		return true;
+	if (!is_contained(task))
+		return false;
+	u64 cgroup = READ(READ(READ(READ(task, cgroups), dfl_cgrp), kn), id);
+
+	return !bpf_map_lookup_elem(&ignored_cgroups, &cgroup);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* connect, first datagram to a peer, bind, listen. The cgroup hooks run with preemption on: records are on the stack. */
+#pragma once
+
+#include "send.h"
+#include "task.h"
+
+INLINE void send_address(struct address_record *record, u32 kind, struct task_struct *task)
+{
+	fill_head(&record->head, kind, task);
+	send(&record->head, sizeof(*record), false);
+}
+
+INLINE void copy_ip6(struct address_record *record, u32 a, u32 b, u32 c, u32 d)
+{
+	u32 *ip = (u32 *)record->ip;
+
+	ip[0] = a;
+	ip[1] = b;
+	ip[2] = c;
+	ip[3] = d;
+}
+
+INLINE u16 host_order(u32 port)
+{
+	return __builtin_bswap16((u16)port);
+}
+
+INLINE int peer4(struct bpf_sock_addr *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct address_record record = {};
+
+	if (!is_wanted(task))
+		return 1;
+	*(u32 *)record.ip = ctx->user_ip4;
+	record.family = AF_INET;
+	record.port = host_order(ctx->user_port);
+	record.protocol = ctx->protocol;
+	send_address(&record, KIND_CONNECT, task);
+	return 1;
+}
+
+INLINE int peer6(struct bpf_sock_addr *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct address_record record = {};
+
+	if (!is_wanted(task))
+		return 1;
+	copy_ip6(&record, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	record.family = AF_INET6;
+	record.port = host_order(ctx->user_port);
+	record.protocol = ctx->protocol;
+	send_address(&record, KIND_CONNECT, task);
+	return 1;
+}
+
+SECTION("cgroup/connect4")
+int on_connect4(struct bpf_sock_addr *ctx)
+{
+	return peer4(ctx);
+}
+
+SECTION("cgroup/connect6")
+int on_connect6(struct bpf_sock_addr *ctx)
+{
+	return peer6(ctx);
+}
+
+/* Datagrams without connect(2): said once per socket and peer, as long as the table remembers. */
+struct peer_key {
+	u64 socket;
+	u8 ip[16];
+	u64 port;
+};
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_LRU_HASH);
+	MAP_TYPE(key, struct peer_key);
+	MAP_TYPE(value, u8);
+	MAP_INT(max_entries, 4096);
+} known_peers SECTION(".maps");
+
+INLINE bool is_new_peer(struct peer_key *key)
+{
+	u8 one = 1;
+
+	if (bpf_map_lookup_elem(&known_peers, key))
+		return false;
+	bpf_map_update_elem(&known_peers, key, &one, 0);
+	return true;
+}
+
+SECTION("cgroup/sendmsg4")
+int on_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct peer_key key = {};
+
+	if (!is_wanted((void *)bpf_get_current_task()))
+		return 1;
+	key.socket = bpf_get_socket_cookie(ctx);
+	*(u32 *)key.ip = ctx->user_ip4;
+	key.port = ctx->user_port;
+	return is_new_peer(&key) ? peer4(ctx) : 1;
+}
+
+SECTION("cgroup/sendmsg6")
+int on_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct peer_key key = {};
+	u32 *ip = (u32 *)key.ip;
+
+	if (!is_wanted((void *)bpf_get_current_task()))
+		return 1;
+	key.socket = bpf_get_socket_cookie(ctx);
+	ip[0] = ctx->user_ip6[0];
+	ip[1] = ctx->user_ip6[1];
+	ip[2] = ctx->user_ip6[2];
+	ip[3] = ctx->user_ip6[3];
+	key.port = ctx->user_port;
+	return is_new_peer(&key) ? peer6(ctx) : 1;
+}
+
+SECTION("cgroup/post_bind4")
+int on_post_bind4(struct bpf_sock *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct address_record record = {};
+
+	if (!is_wanted(task))
+		return 1;
+	*(u32 *)record.ip = ctx->src_ip4;
+	record.family = AF_INET;
+	record.port = ctx->src_port;
+	record.protocol = ctx->protocol;
+	send_address(&record, KIND_BIND, task);
+	return 1;
+}
+
+SECTION("cgroup/post_bind6")
+int on_post_bind6(struct bpf_sock *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct address_record record = {};
+
+	if (!is_wanted(task))
+		return 1;
+	copy_ip6(&record, ctx->src_ip6[0], ctx->src_ip6[1], ctx->src_ip6[2], ctx->src_ip6[3]);
+	record.family = AF_INET6;
+	record.port = ctx->src_port;
+	record.protocol = ctx->protocol;
+	send_address(&record, KIND_BIND, task);
+	return 1;
+}
+
+SECTION("tp_btf/inet_sock_set_state")
+int on_sock_state(u64 *ctx)
+{
+	struct sock *sock = (void *)ctx[0];
+	struct task_struct *task;
+	struct address_record record = {};
+
+	if ((int)ctx[1] != TCP_CLOSE || (int)ctx[2] != TCP_LISTEN)
+		return 0;
+	task = (void *)bpf_get_current_task();
+	if (!is_wanted(task))
+		return 0;
+	record.family = READ(sock, __sk_common.skc_family);
+	record.port = READ(sock, __sk_common.skc_num);
+	record.protocol = READ(sock, sk_protocol);
+	if (record.family == AF_INET6)
+		bpf_probe_read_kernel(record.ip, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+	else
+		bpf_probe_read_kernel(record.ip, 4, &sock->__sk_common.skc_rcv_saddr);
+	send_address(&record, KIND_LISTEN, task);
+	return 0;
+}

@@ -1,0 +1,228 @@
+//! Object files in, loaded and attached programs out. The only module that mounts anything: tracefs, privately.
+
+use std::{fs::File, io, os::fd::AsFd, path::Path, thread};
+
+use aya::{
+    Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
+    programs::{
+        BtfTracePoint, CgroupAttachMode, CgroupSock, CgroupSockAddr, FExit, Iter, Lsm, ProgramError, TracePoint,
+    },
+};
+
+use crate::sensor::{Hook, Plan, Program, SensorError};
+
+static SENSORS: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensors.bpf.o"));
+static SNAPSHOT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snapshot.bpf.o"));
+static PROBE: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
+
+/// Where tracefs is expected; the second is an automount of debugfs.
+const TRACEFS: &[&str] = &["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// What the programs' constants are set to before they are loaded.
+pub(crate) struct Constants {
+    /// See [`crate::read::Filter::containers_only`].
+    pub(crate) containers_only: bool,
+    /// Size of the ring buffer in bytes: a power of two, at least a page.
+    pub(crate) ring_bytes: u32,
+    /// Queued bytes at which the reader is woken.
+    pub(crate) wake_bytes: u32,
+}
+
+/// Reads the running kernel's type information.
+pub(crate) fn kernel_types() -> Result<Btf, SensorError> {
+    Btf::from_sys_fs().map_err(|error| SensorError::Load {
+        reason: format!("read /sys/kernel/btf/vmlinux: {}", chain(&error)),
+    })
+}
+
+/// Loads the sensors' object and attaches what `plan` says.
+pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &Btf) -> Result<Ebpf, SensorError> {
+    let mut object = EbpfLoader::new()
+        .btf(Some(types))
+        .verifier_log_level(VerifierLogLevel::default())
+        .override_global("containers_only", &u8::from(constants.containers_only), true)
+        .override_global("wake_bytes", &constants.wake_bytes, true)
+        .map_max_entries("events", constants.ring_bytes)
+        .load(SENSORS)
+        .map_err(|error| SensorError::Load { reason: chain(&error) })?;
+    let programs: Vec<Program> = plan.ways().flat_map(|way| way.programs).copied().collect();
+    let cgroup_root = plan.cgroup_root.as_deref();
+    with_tracefs(
+        programs
+            .iter()
+            .any(|program| matches!(program.hook, Hook::Tracepoint(_))),
+        || {
+            programs
+                .iter()
+                .try_for_each(|program| match attach(&mut object, program, types, cgroup_root) {
+                    Err(error) if program.is_optional => {
+                        tracing::debug!(program = program.name, %error, "optional program left out");
+                        Ok(())
+                    }
+                    result => result,
+                })
+        },
+    )?;
+    Ok(object)
+}
+
+/// Attaches the do-nothing program `program` of the probe object and detaches it again.
+pub(crate) fn probe(program: &Program, types: &Btf, cgroup_root: Option<&Path>) -> Result<(), SensorError> {
+    let mut object = EbpfLoader::new()
+        .btf(Some(types))
+        .verifier_log_level(VerifierLogLevel::default())
+        .load(PROBE)
+        .map_err(|error| SensorError::Load { reason: chain(&error) })?;
+    with_tracefs(matches!(program.hook, Hook::Tracepoint(_)), || {
+        attach(&mut object, program, types, cgroup_root)
+    })
+}
+
+/// Loads the task iterator; reading the file to its end is one walk of the task list.
+pub(crate) fn open_task_iterator(types: &Btf) -> Result<(Ebpf, File), SensorError> {
+    let mut object = EbpfLoader::new()
+        .btf(Some(types))
+        .verifier_log_level(VerifierLogLevel::default())
+        .load(SNAPSHOT)
+        .map_err(|error| SensorError::Load { reason: chain(&error) })?;
+    let refused = |reason: String| SensorError::Attach {
+        program: "on_task",
+        reason,
+    };
+    let program: &mut Iter = find(&mut object, "on_task")?;
+    program.load("task", types).map_err(|error| refused(chain(&error)))?;
+    let link = program.attach().map_err(|error| refused(chain(&error)))?;
+    let link = program.take_link(link).map_err(|error| refused(chain(&error)))?;
+    let file = link.into_file().map_err(|error| refused(chain(&error)))?;
+    Ok((object, file))
+}
+
+fn attach(object: &mut Ebpf, program: &Program, types: &Btf, cgroup_root: Option<&Path>) -> Result<(), SensorError> {
+    let refused = |reason: String| SensorError::Attach {
+        program: program.name,
+        reason,
+    };
+    let open_cgroup = || {
+        let path = cgroup_root.ok_or_else(|| refused("no cgroup v2 hierarchy is mounted".to_owned()))?;
+        File::open(path).map_err(|error| refused(format!("open {}: {error}", path.display())))
+    };
+    let result = match program.hook {
+        Hook::Lsm(hook) => {
+            let lsm: &mut Lsm = find(object, program.name)?;
+            lsm.load(hook, types).and_then(|()| lsm.attach().map(drop))
+        }
+        Hook::Fexit(function) => {
+            let fexit: &mut FExit = find(object, program.name)?;
+            fexit.load(function, types).and_then(|()| fexit.attach().map(drop))
+        }
+        Hook::BtfTracepoint(tracepoint) => {
+            let tracing: &mut BtfTracePoint = find(object, program.name)?;
+            tracing
+                .load(tracepoint, types)
+                .and_then(|()| tracing.attach().map(drop))
+        }
+        Hook::CgroupSockAddr => {
+            let hook: &mut CgroupSockAddr = find(object, program.name)?;
+            let cgroup = open_cgroup()?;
+            hook.load()
+                .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single).map(drop))
+        }
+        Hook::CgroupSock => {
+            let hook: &mut CgroupSock = find(object, program.name)?;
+            let cgroup = open_cgroup()?;
+            hook.load()
+                .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single).map(drop))
+        }
+        Hook::Tracepoint(name) => {
+            let tracepoint: &mut TracePoint = find(object, program.name)?;
+            tracepoint
+                .load()
+                .and_then(|()| tracepoint.attach("syscalls", name).map(drop))
+        }
+    };
+    result.map_err(|error| refused(chain(&error)))
+}
+
+fn find<'a, P>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut P, SensorError>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    object
+        .program_mut(name)
+        .ok_or(SensorError::Attach {
+            program: name,
+            reason: "is not in the object file".to_owned(),
+        })?
+        .try_into()
+        .map_err(|error: ProgramError| SensorError::Attach {
+            program: name,
+            reason: chain(&error),
+        })
+}
+
+/// Runs `work` where tracefs can be seen. When nobody mounted it, that is a thread of its own with a private mount
+/// namespace: the mount is gone when the thread ends, what was attached stays.
+fn with_tracefs<T: Send>(
+    is_needed: bool,
+    work: impl FnOnce() -> Result<T, SensorError> + Send,
+) -> Result<T, SensorError> {
+    if !is_needed || TRACEFS.iter().any(|path| Path::new(path).join("events").is_dir()) {
+        return work();
+    }
+    thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                mount_tracefs_privately().map_err(|error| SensorError::Load {
+                    reason: format!("mount tracefs: {error}"),
+                })?;
+                work()
+            })
+            .join()
+            .unwrap_or_else(|_| {
+                Err(SensorError::Load {
+                    reason: "the loading thread panicked".to_owned(),
+                })
+            })
+    })
+}
+
+#[allow(unsafe_code)]
+fn mount_tracefs_privately() -> io::Result<()> {
+    let checked = |result: libc::c_int| match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    };
+    // SAFETY: all strings are literals with their NUL; unshare changes this thread only.
+    unsafe {
+        checked(libc::unshare(libc::CLONE_NEWNS))?;
+        checked(libc::mount(
+            c"none".as_ptr(),
+            c"/".as_ptr(),
+            std::ptr::null(),
+            libc::MS_REC | libc::MS_PRIVATE,
+            std::ptr::null(),
+        ))?;
+        checked(libc::mount(
+            c"tracefs".as_ptr(),
+            c"/sys/kernel/tracing".as_ptr(),
+            c"tracefs".as_ptr(),
+            libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
+            std::ptr::null(),
+        ))
+    }
+}
+
+/// An error with its causes in one line: the loader's own message often leaves the system's reason to its source.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.trim_end().to_owned()
+}

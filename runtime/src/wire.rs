@@ -1,0 +1,273 @@
+//! Bytes from the kernel in, [`RawEvent`]s and [`RawProcess`]es out. The layout is that of `bpf/record.h`; bytes that do
+//! not follow it are an error, never a guess.
+
+use plimsoll_model::{Credentials, ExeFile, FileAccess, SocketAddress, Transport};
+
+use crate::{
+    raw::{RawEvent, RawKind, RawTask},
+    snapshot::RawProcess,
+};
+
+mod cursor;
+mod path;
+
+use cursor::Cursor;
+
+/// Bytes that do not follow `bpf/record.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Fewer bytes than the record's own lengths say.
+    #[error("record ends early")]
+    Short,
+    /// A kind that we never send.
+    #[error("unknown record kind {0}")]
+    Kind(u32),
+    /// An address family other than IPv4 and IPv6.
+    #[error("unknown address family {0}")]
+    Family(u16),
+}
+
+/// Kinds of records in the order of `enum kind` in `bpf/record.h`, for people; the first is none.
+pub const KINDS: [&str; 10] = [
+    "",
+    "exec",
+    "fork",
+    "exit",
+    "cgroup made",
+    "open",
+    "connect",
+    "bind",
+    "listen",
+    "process list",
+];
+
+/// Where the texts of records with texts begin: behind the longest fixed part, `struct exec_record`.
+const TEXT_AT: usize = HEAD_BYTES + 56;
+const HEAD_BYTES: usize = 16 + TASK_BYTES;
+const TASK_BYTES: usize = 96;
+
+/// Longest texts that the kernel side sends, `bpf/path.h`; texts beyond are marked as cut.
+const FILENAME_BYTES: usize = 1024;
+const ARGS_BYTES: usize = 4096;
+
+/// Decodes one record of the ring buffer.
+pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
+    let mut cursor = Cursor::new(bytes);
+    let kind = cursor.u32()?;
+    let cpu = cursor.u32()?;
+    let time_ns = cursor.u64()?;
+    let task = read_task(&mut cursor)?;
+    let kind = match kind {
+        1 => read_exec(&mut cursor)?,
+        2 => RawKind::Fork {
+            child: Box::new(read_task(&mut cursor)?),
+        },
+        3 => RawKind::Exit { status: cursor.i32()? },
+        4 => read_cgroup(&mut cursor)?,
+        5 => read_open(&mut cursor)?,
+        6 => read_address(&mut cursor).map(|(address, transport)| RawKind::Connect { address, transport })?,
+        7 => read_address(&mut cursor).map(|(address, transport)| RawKind::Bind { address, transport })?,
+        8 => read_address(&mut cursor).map(|(address, transport)| RawKind::Listen { address, transport })?,
+        other => return Err(WireError::Kind(other)),
+    };
+    Ok(RawEvent {
+        time_ns,
+        cpu,
+        task,
+        kind,
+    })
+}
+
+/// Decodes the first record of the task iterator's output; also says how many bytes it took. Arguments are not part of
+/// it: only the process itself can read them.
+pub(crate) fn decode_process(bytes: &[u8]) -> Result<(RawProcess, usize), WireError> {
+    let mut cursor = Cursor::new(bytes);
+    let kind = cursor.u32()?;
+    if kind != 9 {
+        return Err(WireError::Kind(kind));
+    }
+    cursor.skip(12)?;
+    let task = read_task(&mut cursor)?;
+    let exec = ExecFixed::read(&mut cursor)?;
+    let (exe, exe_file) = exec.read_exe(&mut cursor)?;
+    let cwd = path::absolute(cursor.bytes(exec.cwd_length)?, exec.cwd_flags);
+    Ok((
+        RawProcess {
+            task,
+            exe,
+            args: Vec::new(),
+            cwd,
+            exe_file,
+        },
+        cursor.position(),
+    ))
+}
+
+struct ExecFixed {
+    file: ExeFile,
+    filename_length: usize,
+    exe_length: usize,
+    cwd_length: usize,
+    args_length: usize,
+    exe_flags: u32,
+    cwd_flags: u32,
+    args_total: usize,
+}
+
+impl ExecFixed {
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let file = ExeFile {
+            device: cursor.u64()?,
+            inode: cursor.u64()?,
+            is_upper_layer: cursor.u32()? != 0,
+            is_memfd: false,
+            is_deleted: cursor.u32()? != 0,
+        };
+        let fixed = Self {
+            file,
+            filename_length: cursor.length()?,
+            exe_length: cursor.length()?,
+            cwd_length: cursor.length()?,
+            args_length: cursor.length()?,
+            exe_flags: cursor.u32()?,
+            cwd_flags: cursor.u32()?,
+            args_total: cursor.length()?,
+        };
+        cursor.skip(4)?;
+        Ok(fixed)
+    }
+
+    fn read_exe(&self, cursor: &mut Cursor<'_>) -> Result<(String, ExeFile), WireError> {
+        let bytes = cursor.bytes(self.exe_length)?;
+        let is_memfd = path::is_memfd(bytes, self.exe_flags);
+        let file = ExeFile {
+            is_memfd,
+            is_deleted: self.file.is_deleted && !is_memfd,
+            ..self.file
+        };
+        Ok((path::absolute(bytes, self.exe_flags), file))
+    }
+}
+
+fn read_exec(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
+    let fixed = ExecFixed::read(cursor)?;
+    let mut filename = text(cursor.bytes(fixed.filename_length)?);
+    if fixed.filename_length >= FILENAME_BYTES {
+        filename.push('…');
+    }
+    let (exe, exe_file) = fixed.read_exe(cursor)?;
+    let cwd = path::absolute(cursor.bytes(fixed.cwd_length)?, fixed.cwd_flags);
+    let args = split_args(cursor.bytes(fixed.args_length)?, fixed.args_length < fixed.args_total);
+    Ok(RawKind::Exec {
+        filename,
+        exe,
+        args,
+        cwd,
+        exe_file,
+    })
+}
+
+/// Arguments as the kernel lays them out: each ended by a NUL. `is_cut` marks the last one.
+pub(crate) fn split_args(bytes: &[u8], is_cut: bool) -> Vec<String> {
+    let ended = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    if ended.is_empty() && bytes.is_empty() {
+        return if is_cut { vec!["…".to_owned()] } else { Vec::new() };
+    }
+    let mut args: Vec<String> = ended
+        .split(|&byte| byte == 0)
+        .map(|arg| String::from_utf8_lossy(arg).into_owned())
+        .collect();
+    if is_cut && let Some(last) = args.last_mut() {
+        last.push('…');
+    }
+    args
+}
+
+/// Longest argument text that any sensor reads, in bytes.
+pub(crate) const fn args_limit() -> usize {
+    ARGS_BYTES
+}
+
+fn read_open(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
+    let inode = cursor.u64()?;
+    let mode = cursor.u32()?;
+    let flags = cursor.u32()?;
+    let length = cursor.length()?;
+    let path_flags = cursor.u32()?;
+    cursor.seek(TEXT_AT)?;
+    Ok(RawKind::Open {
+        path: path::absolute(cursor.bytes(length)?, path_flags),
+        flags,
+        // include/linux/fs.h: FMODE_READ 1, FMODE_WRITE 2, FMODE_CREATED 0x100000 (since 4.19).
+        access: match mode & 3 {
+            3 => FileAccess::ReadWrite,
+            2 => FileAccess::Write,
+            _ => FileAccess::Read,
+        },
+        created: mode & 0x10_0000 != 0,
+        inode,
+    })
+}
+
+fn read_cgroup(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
+    let cgroup_id = cursor.u64()?;
+    let length = cursor.length()?;
+    cursor.seek(TEXT_AT)?;
+    Ok(RawKind::CgroupMade {
+        cgroup_id,
+        path: text(cursor.bytes(length)?),
+    })
+}
+
+fn read_address(cursor: &mut Cursor<'_>) -> Result<(SocketAddress, Transport), WireError> {
+    let ip: [u8; 16] = cursor.array()?;
+    let family = cursor.u16()?;
+    let port = cursor.u16()?;
+    let protocol = cursor.u16()?;
+    let ip = match family {
+        2 => std::net::Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3]).into(),
+        10 => std::net::Ipv6Addr::from(ip).to_canonical(),
+        other => return Err(WireError::Family(other)),
+    };
+    let transport = match protocol {
+        6 => Transport::Tcp,
+        17 => Transport::Udp,
+        _ => Transport::Other,
+    };
+    Ok((SocketAddress { ip, port }, transport))
+}
+
+fn read_task(cursor: &mut Cursor<'_>) -> Result<RawTask, WireError> {
+    Ok(RawTask {
+        start_time_ns: cursor.u64()?,
+        parent_start_time_ns: cursor.u64()?,
+        cgroup_id: cursor.u64()?,
+        pid: cursor.i32()?,
+        tid: cursor.i32()?,
+        parent_pid: cursor.i32()?,
+        container_pid: cursor.i32()?,
+        pid_namespace: cursor.u32()?,
+        mount_namespace: cursor.u32()?,
+        credentials: Credentials {
+            uid: cursor.u32()?,
+            gid: cursor.u32()?,
+            euid: cursor.u32()?,
+            egid: cursor.u32()?,
+            login_uid: Some(cursor.u32()?).filter(|&uid| uid != u32::MAX),
+        },
+        session_id: cursor.i32()?,
+        tty: encode_device(cursor.u32()?, cursor.u32()?),
+        comm: text(&cursor.array::<16>()?),
+    })
+}
+
+/// As `stat(2)` and `/proc/PID/stat` write a device number (`new_encode_dev`).
+fn encode_device(major: u32, minor: u32) -> u32 {
+    (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
+}
+
+/// Text up to its NUL.
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
