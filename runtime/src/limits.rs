@@ -1,5 +1,3 @@
-//! How much the agent keeps, reads and waits for. Containers and their processes are hostile; each of these is counted
-//! and said when it is hit.
 
 /// Processes in the tree, dead ones within their grace included. About 600 bytes each.
 pub(crate) const MAX_PROCESSES: usize = 65_536;
