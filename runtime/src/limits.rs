@@ -1,3 +1,20 @@
+//! How much the agent keeps, reads and waits for. Containers and their processes are hostile; each of these is counted
+//! and said when it is hit.
+
+/// The kernel's ring buffer; a power of two.
+pub(crate) const RING_BYTES: u32 = 8 << 20;
+/// The consumer is woken when this much waits; what is less is found by the timer.
+pub(crate) const WAKE_BYTES: u32 = 64 << 10;
+/// Events of one batch.
+pub(crate) const BATCH_EVENTS: usize = 4_096;
+/// The timer that finds records below the wake-up threshold.
+pub(crate) const POLL: std::time::Duration = std::time::Duration::from_millis(10);
+/// How often the kernel side's loss counters are read.
+pub(crate) const COUNT_LOSSES_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+/// Exits remembered to tell repeated ones.
+pub(crate) const RECENT_EXITS: usize = 64;
+/// Processes in a snapshot.
+pub(crate) const MAX_SNAPSHOT_PROCESSES: usize = 262_144;
 
 /// Processes in the tree, dead ones within their grace included. About 600 bytes each.
 pub(crate) const MAX_PROCESSES: usize = 65_536;
