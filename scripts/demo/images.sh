@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds real redis, postgres and nginx images from Debian's packages, without any registry.
 #   scripts/demo/images.sh [OUT]      OUT defaults to target/demo
-# Leaves OUT/images/{redis,postgres,nginx} (OCI layouts, gzip), OUT/images/nginx-zstd (OCI layout, zstd) and
+# Leaves OUT/images/{redis,postgres,nginx} (OCI layouts, gzip; redis has no health check there, the format has no place for
+# it), OUT/images/nginx-zstd (OCI layout, zstd) and
 # OUT/images/redis.docker.tar (docker-archive). Does nothing when they are newer than their sources.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,8 +44,9 @@ if [ ! -e "$base" ]; then
   mv "$out/base.new.tar" "$base"
 fi
 
-build() { # NAME: one image with one layer per instruction
-  buildah bud --quiet --layers --isolation chroot --format docker \
+# build NAME FORMAT: one image with one layer per instruction. Only Docker's format can hold a health check.
+build() {
+  buildah bud --quiet --layers --isolation chroot --format "$2" \
     --tag "localhost/plimsoll-demo/$1" "$here/images/$1" >"$out/log/build-$1.log" 2>&1 </dev/null ||
     { echo "error: failed to build the image $1:" >&2; tail -n 20 "$out/log/build-$1.log" >&2; return 3; }
   rm -rf "$out/images/$1"
@@ -58,9 +60,9 @@ if ! buildah inspect localhost/plimsoll-demo/base >/dev/null 2>&1; then
 fi
 
 echo "building redis, postgres and nginx" >&2
-build postgres & postgres=$!
-build redis
-build nginx
+build postgres oci & postgres=$!
+build redis docker
+build nginx oci
 wait $postgres
 
 rm -rf "$out/images/redis.docker.tar" "$out/images/nginx-zstd"

@@ -1,0 +1,198 @@
+//! The agent on a real kernel with real containers: normal work is silent, bad acts are flagged once and explained.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use plimsoll_model::{Alert, ContainerRuntime, Phase, Reason};
+use plimsoll_tests::{
+    agent::Agent,
+    command,
+    container::{self, Container},
+    machine, repository,
+};
+use tempfile::TempDir;
+
+/// An agent sees every container of the machine: one test at a time.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+/// Scan reports and the tools of the bad acts.
+struct Stage {
+    folder: TempDir,
+    _machine: MutexGuard<'static, ()>,
+}
+
+/// Scans one image of the demo for the agent; `None`, said loudly, where containers cannot be watched.
+fn prepare(test: &str, target: &str) -> Option<Stage> {
+    if let Some(reason) = machine::why_no_bpf().or_else(container::why_no_images) {
+        machine::say_skipped(test, &reason);
+        return None;
+    }
+    let guard = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (kind, name) = target.split_once(':').expect("a target names its kind");
+    let image = container::demo_folder().join("images").join(name);
+    let report = folder.path().join("report.json");
+    let run = command::run([
+        "scan",
+        &format!("{kind}:{}", image.display()),
+        "-o",
+        &format!("json={}", report.display()),
+    ]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    Some(Stage {
+        folder,
+        _machine: guard,
+    })
+}
+
+impl Stage {
+    fn agent(&self) -> Agent {
+        Agent::start(["--reports", &self.folder.path().display().to_string()]).expect("the agent starts")
+    }
+
+    /// Compiles one of the demo's bad acts; gives the folder to mount at `/acts`.
+    fn acts(&self) -> String {
+        let sources = repository::root().join("scripts/demo/acts");
+        let folder = self.folder.path().join("acts");
+        std::fs::create_dir(&folder).expect("the folder is ours");
+        let build = |output: &str, source: &str, options: &[&str]| {
+            let status = Command::new("cc")
+                .args(options)
+                .arg("-o")
+                .arg(folder.join(output))
+                .arg(sources.join(source))
+                .status()
+                .expect("cc is installed, it links this test");
+            assert!(status.success());
+        };
+        build("shell.so", "module.c", &["-shared", "-fPIC", "-DACT_SHELL"]);
+        build("drop.so", "module.c", &["-shared", "-fPIC", "-DACT_DROP"]);
+        build("payload", "payload.c", &["-static"]);
+        // The folder of a test is for its owner alone; the container's redis is somebody else.
+        let open = |path: &Path| {
+            let status = Command::new("chmod").arg("-R").arg("a+rX").arg(path).status();
+            assert!(status.is_ok_and(|status| status.success()));
+        };
+        open(self.folder.path());
+        folder.display().to_string()
+    }
+}
+
+/// What every alert about a known image must say, and what this one must.
+fn check(alert: &Alert, container: &Container, phase: Phase, observed: &str) {
+    assert_eq!(alert.container_id.as_deref(), Some(container.id.as_str()), "{alert:#?}");
+    assert_eq!(alert.runtime, Some(ContainerRuntime::Podman), "{alert:#?}");
+    assert_eq!(alert.phase, Some(phase), "{alert:#?}");
+    assert!(alert.observed.contains(observed), "{alert:#?}");
+    assert!(
+        alert.image.as_ref().is_some_and(|image| image.config_digest.is_some()),
+        "{alert:#?}"
+    );
+    let evidence = alert.reasons.iter().find_map(|reason| match reason {
+        Reason::Deviation { evidence, .. } => Some(evidence),
+        Reason::Rule { .. } => None,
+    });
+    assert!(evidence.is_some_and(|evidence| !evidence.is_empty()), "{alert:#?}");
+    let origin = alert.executable.as_ref().expect("the image was scanned");
+    assert_eq!(origin.package.is_some(), origin.is_in_image, "{alert:#?}");
+    assert_eq!(alert.lost_events, 0, "{alert:#?}");
+}
+
+/// Ends the agent and looks at what nobody asked for.
+fn expect_no_more(agent: Agent) {
+    let (left, talk) = agent.stop().expect("the agent ends when asked to");
+    assert!(left.is_empty(), "{left:#?}\n{talk:#?}");
+}
+
+#[test]
+fn redis_works_in_silence_and_its_bad_acts_are_flagged_once() {
+    let name = "redis_works_in_silence_and_its_bad_acts_are_flagged_once";
+    let Some(stage) = prepare(name, "docker-archive:redis.docker.tar") else {
+        return;
+    };
+    let mount = format!("{}:/acts:ro", stage.acts());
+    let agent = stage.agent();
+    let arguments = ["redis-server", "--enable-module-command", "yes"];
+    let redis = Container::start("redis", &["--volume", &mount], &arguments).unwrap();
+    redis.wait_for(&["redis-cli", "PING"], "PONG").unwrap();
+    redis
+        .beside(&["redis-benchmark", "-q", "-n", "5000", "-t", "get,set"])
+        .unwrap();
+    redis.beside(&["redis-cli", "SAVE"]).unwrap();
+    redis.beside(&["redis-cli", "BGSAVE"]).unwrap();
+    redis
+        .wait_for(&["redis-cli", "INFO", "persistence"], "rdb_bgsave_in_progress:0")
+        .unwrap();
+    let status = container::podman()
+        .args(["healthcheck", "run", &redis.id])
+        .status()
+        .unwrap();
+    assert!(status.success());
+
+    redis
+        .beside(&["redis-cli", "MODULE", "LOAD", "/acts/shell.so"])
+        .unwrap();
+    check(&agent.next_alert().unwrap(), &redis, Phase::Serving, "sh");
+    redis.exec(&["sh", "-c", "id"]).unwrap();
+    check(&agent.next_alert().unwrap(), &redis, Phase::Session, "sh");
+    redis.beside(&["redis-cli", "MODULE", "LOAD", "/acts/drop.so"]).unwrap();
+    let dropped = agent.next_alert().unwrap();
+    check(&dropped, &redis, Phase::Serving, "/tmp/kinsing");
+    expect_no_more(agent);
+}
+
+#[test]
+fn postgres_works_in_silence_and_copy_from_program_is_flagged_once() {
+    let name = "postgres_works_in_silence_and_copy_from_program_is_flagged_once";
+    let Some(stage) = prepare(name, "oci:postgres") else {
+        return;
+    };
+    let agent = stage.agent();
+    let postgres = Container::start("postgres", &["--env", "POSTGRES_HOST_AUTH_METHOD=trust"], &[]).unwrap();
+    let psql = [
+        "psql",
+        "--host=127.0.0.1",
+        "--username=postgres",
+        "--quiet",
+        "--no-align",
+        "--tuples-only",
+        "--command",
+    ];
+    let sql = |text: &'static str| psql.iter().copied().chain([text]).collect::<Vec<_>>();
+    postgres.wait_for(&sql("select 'up'"), "up").unwrap();
+    for text in [
+        "create table t as select generate_series(1, 10000) as n",
+        "create index on t (n)",
+        "vacuum analyze",
+        "checkpoint",
+    ] {
+        postgres.beside(&sql(text)).unwrap();
+    }
+    postgres
+        .beside(&sql("create temp table o (line text); copy o from program 'id'"))
+        .unwrap();
+    check(&agent.next_alert().unwrap(), &postgres, Phase::Serving, "sh");
+    expect_no_more(agent);
+}
+
+#[test]
+fn nginx_works_in_silence_and_a_file_below_usr_bin_is_flagged_once() {
+    let name = "nginx_works_in_silence_and_a_file_below_usr_bin_is_flagged_once";
+    let Some(stage) = prepare(name, "oci:nginx") else {
+        return;
+    };
+    let config = repository::root().join("scripts/demo/acts/nginx.conf");
+    let mount = format!("{}:/etc/nginx/nginx.conf:ro", config.display());
+    let agent = stage.agent();
+    let nginx = Container::start("nginx", &["--volume", &mount], &[]).unwrap();
+    nginx.wait_for(&["curl", "-sf", "http://127.0.0.1/"], "nginx").unwrap();
+    nginx.beside(&["curl", "-s", "http://127.0.0.1/not-there"]).unwrap();
+    nginx
+        .beside(&["curl", "-sf", "http://127.0.0.1/trap?log=implant"])
+        .unwrap();
+    check(&agent.next_alert().unwrap(), &nginx, Phase::Serving, "/usr/bin/implant");
+    expect_no_more(agent);
+}
