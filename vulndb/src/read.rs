@@ -285,13 +285,12 @@ fn parse_lines(feed: &dyn Feed, batch: &LineBatch) -> Part {
         part.broken
             .push((NoteKind::Limit, *line, "the record is too long".to_owned()));
     }
-    let mut number = batch.first_line;
-    for line in batch.bytes.split_inclusive(|&byte| byte == b'\n') {
+    let lines = batch.bytes.split_inclusive(|&byte| byte == b'\n');
+    for (number, line) in (batch.first_line..).zip(lines) {
         let line = line.trim_ascii();
         if !line.is_empty() {
             part.parse(feed, line, number);
         }
-        number += 1;
     }
     part
 }
