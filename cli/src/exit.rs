@@ -66,7 +66,7 @@ fn without_repeats(chain: &[String]) -> Vec<&str> {
 }
 
 /// Error texts quote hostile input: control characters must not reach the terminal.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             if c.is_control() {
