@@ -76,3 +76,9 @@ pub(crate) const MAX_BATCHES: usize = 256;
 pub(crate) const MAX_OUTPUTS: usize = 8_192;
 /// An alert says how many events were lost in this time before it.
 pub(crate) const LOSS_MEMORY_NS: u64 = 60_000_000_000;
+
+/// Bytes of items that a capture gathers before it writes a frame.
+pub(crate) const FRAME_BYTES: usize = 256 << 10;
+/// Largest frame of a capture that is read or written, decompressed. One item is far smaller: the longest is an exec with
+/// about 14 KiB of text.
+pub(crate) const MAX_FRAME_BYTES: usize = 8 << 20;

@@ -140,7 +140,7 @@ fn attach(object: &mut Ebpf, program: &Program, types: &Btf, cgroup_root: Option
                 .and_then(|()| tracepoint.attach("syscalls", name).map(drop))
         }
     };
-    result.map_err(|error| refused(chain(&error)))
+    result.map_err(|error| refused(explain(&error)))
 }
 
 fn find<'a, P>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut P, SensorError>
@@ -211,6 +211,26 @@ fn mount_tracefs_privately() -> io::Result<()> {
         ))
     }
 }
+
+/// Why a program was refused. The verifier's last lines say why it did; where it did not look at all, the system's
+/// reason stands alone.
+fn explain(error: &ProgramError) -> String {
+    let ProgramError::LoadError { io_error, verifier_log } = error else {
+        return chain(error);
+    };
+    let log = verifier_log.to_string();
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    match lines.len() {
+        0 => io_error.to_string(),
+        count => format!(
+            "{io_error}; verifier: {}",
+            lines[count.saturating_sub(VERIFIER_LINES)..].join(" | ")
+        ),
+    }
+}
+
+/// Lines of the verifier's log that an error shows.
+const VERIFIER_LINES: usize = 6;
 
 /// An error with its causes in one line: the loader's own message often leaves the system's reason to its source.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

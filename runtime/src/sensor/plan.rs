@@ -1,10 +1,10 @@
 //! The planner: for each need the best way that this kernel has.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use super::{ALL, Kernel, Mechanism, Need, Needs, Sensor, SensorError, Way};
 
-/// What is attached for each need, what is missing and why.
+/// What is attached for each need, what is missing and why. Its `Display` is the text of `plimsoll agent doctor`.
 pub struct Plan {
     /// `uname -r` of the kernel that it was made for.
     pub release: String,
@@ -36,23 +36,34 @@ impl Plan {
         self.entries.iter().filter_map(|entry| entry.way)
     }
 
+    /// Whether every need that was asked for is fulfilled.
+    pub fn is_complete(&self) -> bool {
+        self.entries.iter().all(|entry| !entry.is_needed || entry.way.is_some())
+    }
+
     /// Fails when a need of the process tree was asked for and cannot be fulfilled: without it nothing can be said.
     pub(crate) fn require_tree(&self) -> Result<(), SensorError> {
-        let essential = |entry: &&Planned| {
+        let is_essential = |entry: &&Planned| {
             entry.is_needed && entry.way.is_none() && matches!(entry.need, Need::Exec | Need::Fork | Need::Exit)
         };
-        self.entries.iter().find(essential).map_or(Ok(()), |entry| {
+        self.entries.iter().find(is_essential).map_or(Ok(()), |entry| {
             Err(SensorError::Blind {
                 title: entry.title,
                 release: self.release.clone(),
-                reason: entry
-                    .refused
-                    .iter()
-                    .map(|(_, reason)| reason.as_str())
-                    .collect::<Vec<_>>()
-                    .join("; "),
+                reason: entry.reasons(),
             })
         })
+    }
+}
+
+impl Planned {
+    fn reasons(&self) -> String {
+        let reasons: Vec<String> = self
+            .refused
+            .iter()
+            .map(|(mechanism, reason)| format!("{mechanism}: {reason}"))
+            .collect();
+        reasons.join("; ")
     }
 }
 
@@ -91,6 +102,131 @@ fn decide(sensor: &dyn Sensor, needs: &Needs, kernel: &Kernel) -> Planned {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "kernel {}", self.release)
+        let cgroups = self
+            .cgroup_root
+            .as_ref()
+            .map_or("not mounted".to_owned(), |path| path.display().to_string());
+        writeln!(f, "kernel {}, cgroup v2: {cgroups}\n", self.release)?;
+        let width = self.entries.iter().map(|entry| entry.title.len()).max().unwrap_or(0);
+        for entry in &self.entries {
+            match (entry.way, entry.is_needed) {
+                (Some(way), _) => writeln!(f, "  yes  {:width$}  {}", entry.title, way.mechanism)?,
+                (None, true) => writeln!(f, "  NO   {:width$}  {}", entry.title, entry.reasons())?,
+                (None, false) => writeln!(f, "  off  {:width$}  no rule and no profile needs it", entry.title)?,
+            }
+        }
+        self.write_blindness(f)?;
+        self.write_refusals(f)
+    }
+}
+
+impl Plan {
+    fn write_blindness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing = self
+            .entries
+            .iter()
+            .filter(|entry| entry.is_needed && entry.way.is_none());
+        let partial = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some((entry.title, entry.way?.blind_to)));
+        let mut lines: Vec<String> = missing
+            .map(|entry| format!("{}: {}", entry.title, entry.without_it))
+            .collect();
+        lines.extend(
+            partial
+                .filter(|(_, gap)| !gap.is_empty())
+                .map(|(title, gap)| format!("{title}: not {gap}")),
+        );
+        if lines.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nwhat this agent does not see:")?;
+        lines.iter().try_for_each(|line| writeln!(f, "  {line}"))
+    }
+
+    fn write_refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let needed = self.entries.iter().filter(|entry| entry.is_needed);
+        let refused: BTreeSet<&(Mechanism, String)> = needed.flat_map(|entry| &entry.refused).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nwhat this kernel refuses:")?;
+        refused
+            .iter()
+            .try_for_each(|(mechanism, reason)| writeln!(f, "  {mechanism}: {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel(working: &[Mechanism]) -> Kernel {
+        let all = [
+            Mechanism::Lsm,
+            Mechanism::Fexit,
+            Mechanism::BtfTracepoint,
+            Mechanism::CgroupHook,
+            Mechanism::SyscallTracepoint,
+        ];
+        let answer = |mechanism| match working.contains(&mechanism) {
+            true => (mechanism, Ok(())),
+            false => (mechanism, Err("refused".to_owned())),
+        };
+        Kernel {
+            release: "6.1".to_owned(),
+            cgroup_root: None,
+            mechanisms: all.into_iter().map(answer).collect(),
+        }
+    }
+
+    fn way_of(plan: &Plan, need: Need) -> Option<Mechanism> {
+        plan.entries
+            .iter()
+            .find(|entry| entry.need == need)?
+            .way
+            .map(|way| way.mechanism)
+    }
+
+    #[test]
+    fn takes_the_first_way_that_works() {
+        use Mechanism::{BtfTracepoint, Fexit, Lsm, SyscallTracepoint};
+        for (working, expected) in [
+            (&[Lsm, Fexit, SyscallTracepoint][..], Some(Lsm)),
+            (&[Fexit, SyscallTracepoint], Some(Fexit)),
+            (&[BtfTracepoint, SyscallTracepoint], Some(SyscallTracepoint)),
+            (&[BtfTracepoint], None),
+        ] {
+            let plan = plan(&Needs::all(), &kernel(working));
+            assert_eq!(way_of(&plan, Need::OpenWrite), expected, "with {working:?}");
+            assert_eq!(
+                plan.require_tree().is_ok(),
+                working.contains(&BtfTracepoint),
+                "with {working:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn attaches_nothing_that_nobody_needs() {
+        let kernel = kernel(&[Mechanism::BtfTracepoint, Mechanism::SyscallTracepoint]);
+        let plan = plan(&Needs::tree(), &kernel);
+        assert!(plan.ways().all(|way| way.mechanism == Mechanism::BtfTracepoint));
+        assert!(plan.is_complete());
+        assert!(plan.to_string().contains("off  files opened for writing"), "{plan}");
+    }
+
+    #[test]
+    fn says_what_is_missing_and_what_that_blinds() {
+        let text = plan(&Needs::all(), &kernel(&[Mechanism::BtfTracepoint])).to_string();
+        for expected in [
+            "NO   connections asked for",
+            "outgoing connections go unnoticed",
+            "cgroup hook: refused",
+            "cgroup v2: not mounted",
+        ] {
+            assert!(text.contains(expected), "`{expected}` is missing from:\n{text}");
+        }
     }
 }
