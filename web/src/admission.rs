@@ -1,0 +1,4 @@
+//! Decides about admission reviews.
+
+/// The decider.
+pub(crate) struct Admission;
