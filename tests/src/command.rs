@@ -45,12 +45,14 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// The command, to be given arguments; in the repository's top folder, without this machine's own settings.
+/// The command, to be given arguments; in the repository's top folder, without this user's own settings and databases.
 pub fn plimsoll() -> Command {
     let mut command = Command::new(binary());
     command
         .current_dir(repository::root())
         .env_remove("PLIMSOLL_LOG")
+        .env_remove("PLIMSOLL_DB")
+        .env("XDG_CACHE_HOME", "/nonexistent")
         .stdin(Stdio::null());
     command
 }
@@ -63,6 +65,11 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Run {
     let mut command = plimsoll();
     command.args(arguments);
     finish(command)
+}
+
+/// Scans an image without a vulnerability database, with more arguments.
+pub fn scan(target: &str, arguments: &[&str]) -> Run {
+    run(["scan", target, "--skip-vulnerabilities"].iter().chain(arguments))
 }
 
 /// Runs a prepared command to its end.

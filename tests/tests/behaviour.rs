@@ -35,12 +35,10 @@ fn prepare(test: &str, target: &str) -> Option<Stage> {
     let (kind, name) = target.split_once(':').expect("a target names its kind");
     let image = container::demo_folder().join("images").join(name);
     let report = folder.path().join("report.json");
-    let run = command::run([
-        "scan",
+    let run = command::scan(
         &format!("{kind}:{}", image.display()),
-        "-o",
-        &format!("json={}", report.display()),
-    ]);
+        &["-o", &format!("json={}", report.display())],
+    );
     assert_eq!(run.code, Some(0), "{run:?}");
     Some(Stage {
         folder,

@@ -79,7 +79,7 @@ fn scan_damaged(damage: impl FnOnce(&image::Layout)) -> Run {
     let files = image::debian_files();
     let layout = image::write_layout(folder.path(), &[&files], &json!({})).unwrap();
     damage(&layout);
-    command::run(["scan", &format!("oci:{}", folder.path().display())])
+    command::scan(&format!("oci:{}", folder.path().display()), &[])
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn an_unknown_layer_type_is_never_clean() {
     let manifest = fs::read_to_string(layout.blob(&layout.manifest_digest)).unwrap();
     let changed = manifest.replace("layer.v1.tar+gzip", "layer.v1.tar+lzip");
     replace_manifest(&layout, changed.as_bytes());
-    let run = command::run(["scan", &format!("oci:{}", folder.path().display())]);
+    let run = command::scan(&format!("oci:{}", folder.path().display()), &[]);
     assert_eq!(run.code, Some(5), "{run:?}");
 }
 
@@ -149,10 +149,35 @@ fn files_that_are_no_image_are_refused() {
     for (name, bytes) in cases {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let run = command::run(["scan", &format!("docker-archive:{}", path.display())]);
+        let run = command::scan(&format!("docker-archive:{}", path.display()), &[]);
         assert!(matches!(run.code, Some(3 | 5)), "{name}: {run:?}");
         assert!(run.stderr.contains("hint: "), "{name}: {run:?}");
     }
+}
+
+#[test]
+fn without_vulnerability_data_there_is_no_clean_bill() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = image::debian_files();
+    image::write_layout(folder.path(), &[&files], &json!({})).unwrap();
+    let target = format!("oci:{}", folder.path().display());
+    check(
+        &command::run(["scan", &target]),
+        4,
+        &["plimsoll db import"],
+        "no database",
+    );
+    let missing = ["scan", &target, "--db", "/nonexistent.db"];
+    check(
+        &command::run(missing),
+        4,
+        &["/nonexistent.db"],
+        "a database that is not there",
+    );
+    let broken = folder.path().join("broken.db");
+    fs::write(&broken, "no database").unwrap();
+    let run = command::run(["scan", &target, "--db", &broken.display().to_string()]);
+    check(&run, 4, &["broken.db"], "a database that is none");
 }
 
 #[test]
@@ -179,7 +204,11 @@ fn a_reader_that_goes_away_is_no_crash() {
     image::write_layout(folder.path(), &[&files], &json!({})).unwrap();
     let mut shell = std::process::Command::new("sh");
     shell
-        .args(["-c", "\"$1\" scan \"oci:$2\" -o json=- | head -c 1 >/dev/null", "sh"])
+        .args([
+            "-c",
+            "\"$1\" scan --skip-vulnerabilities \"oci:$2\" -o json | head -c 1 >/dev/null",
+            "sh",
+        ])
         .arg(command::binary())
         .arg(Path::new(folder.path()));
     let run = command::finish(shell);

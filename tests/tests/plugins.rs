@@ -14,7 +14,12 @@ struct Point {
 }
 
 const POINTS: &[Point] = &[
-    point("image source", "Source", "scanner/src/source.rs", "scanner/src/source/"),
+    point(
+        "image source",
+        "ImageSource",
+        "scanner/src/source.rs",
+        "scanner/src/source/",
+    ),
     point(
         "cataloger",
         "Cataloger",
@@ -33,6 +38,12 @@ const POINTS: &[Point] = &[
         "Scheme",
         "vulndb/src/version.rs",
         "vulndb/src/version/",
+    ),
+    point(
+        "container engine",
+        "Engine",
+        "runtime/src/identity.rs",
+        "runtime/src/identity/",
     ),
     point("sensor", "Sensor", "runtime/src/sensor.rs", "runtime/src/sensor/"),
 ];

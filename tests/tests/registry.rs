@@ -40,7 +40,7 @@ fn by_tag_and_by_digest_it_is_the_same_image() {
     for name in ["team/demo:1".to_owned(), format!("team/demo@{digest}")] {
         let out = tempfile::NamedTempFile::new().unwrap();
         let target = format!("{}/{name}", registry.address);
-        let run = command::run(["scan", &target, "-o", &format!("json={}", out.path().display())]);
+        let run = command::scan(&target, &["-o", &format!("json={}", out.path().display())]);
         assert_eq!(run.code, Some(0), "{run:?}");
         let report: ScanReport = serde_json::from_slice(&fs::read(out.path()).unwrap()).unwrap();
         assert_eq!(
@@ -67,7 +67,7 @@ fn what_the_registry_does_not_have_is_not_found() {
     };
     let nothing = format!("sha256:{}", "0".repeat(64));
     for name in ["team/demo:2", "team/other:1", &format!("team/demo@{nothing}")] {
-        let run = command::run(["scan", &format!("{}/{name}", registry.address)]);
+        let run = command::scan(&format!("{}/{name}", registry.address), &[]);
         assert_eq!(run.code, Some(3), "{name}: {run:?}");
         assert!(run.stderr.contains("hint: "), "{name}: {run:?}");
     }
@@ -85,7 +85,7 @@ fn a_registry_that_sends_other_bytes_is_found_out() {
     let last = lie.len() - 5;
     lie[last] ^= 1;
     fs::write(&blob, &lie).unwrap();
-    let run = command::run(["scan", &format!("{}/team/demo:1", registry.address)]);
+    let run = command::scan(&format!("{}/team/demo:1", registry.address), &[]);
     assert_eq!(run.code, Some(5), "{run:?}");
     assert!(format!("{}{}", run.stdout, run.stderr).contains("digest"), "{run:?}");
 }
