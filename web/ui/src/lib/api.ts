@@ -57,7 +57,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
 function messageOf(answer: unknown): string | undefined {
-  const message = (answer as { error?: unknown; message?: unknown } | null)?.message ?? (answer as { error?: unknown } | null)?.error;
+  const message = (answer as Schemas['ErrorBody'] | null)?.error?.message;
   return typeof message === 'string' ? message.charAt(0).toUpperCase() + message.slice(1) : undefined;
 }
 
@@ -98,3 +98,28 @@ export const listScanRequests = (query: Query): Promise<Rows<ScanRequest>> => ge
 
 export const listWorkloads = (query: Query): Promise<Rows<Workload>> => get('/workloads', query);
 export const listAdmissions = (query: Query): Promise<Rows<AdmissionDecision>> => get('/admission-decisions', query);
+
+export const listAgents = (): Promise<Agent[]> => get('/agents');
+export const revokeAgent = (id: number): Promise<void> => call('DELETE', `/agents/${id}`);
+export const listEnrolments = (): Promise<Enrolment[]> => get('/enrolment-tokens');
+export const addEnrolment = (uses: number, valid_hours: number): Promise<Schemas['AddedEnrolment']> =>
+  call('POST', '/enrolment-tokens', { uses, valid_hours });
+export const revokeEnrolment = (id: number): Promise<void> => call('DELETE', `/enrolment-tokens/${id}`);
+
+export const listUsers = (): Promise<User[]> => get('/users');
+export const addUser = (name: string, role: Role): Promise<Schemas['UserWithPassword']> => call('POST', '/users', { name, role });
+export const changeUser = (id: number, role: Role, is_disabled: boolean): Promise<User> =>
+  call('PUT', `/users/${id}`, { role, is_disabled });
+export const resetPassword = (id: number): Promise<Schemas['UserWithPassword']> => call('POST', `/users/${id}/password`, {});
+
+export const listTokens = (): Promise<ApiToken[]> => get('/tokens');
+export const addToken = (name: string, role: Role, valid_days: number | null): Promise<Schemas['AddedToken']> =>
+  call('POST', '/tokens', { name, role, valid_days });
+export const removeToken = (id: number): Promise<void> => call('DELETE', `/tokens/${id}`);
+
+export const getSettings = (): Promise<Settings> => get('/settings');
+export const saveSettings = (settings: Settings): Promise<Settings> => call('PUT', '/settings', settings);
+export const listWaivers = (): Promise<Waiver[]> => get('/waivers');
+export const addWaiver = (waiver: Schemas['AddWaiver']): Promise<Waiver> => call('POST', '/waivers', waiver);
+export const removeWaiver = (id: string): Promise<void> => call('DELETE', `/waivers/${part(id)}`);
+export const listAudit = (query: Query): Promise<Rows<AuditEntry>> => get('/audit', query);
