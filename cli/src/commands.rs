@@ -1,6 +1,7 @@
 //! One module per subcommand; this file lists them.
 
 mod db;
+mod scan;
 
 use crate::exit::{Exit, Failure};
 
@@ -9,11 +10,14 @@ use crate::exit::{Exit, Failure};
 pub(crate) enum Command {
     /// Manage the vulnerability database
     Db(db::Arguments),
+    /// Scan an image: packages, vulnerabilities, files, expected behaviour
+    Scan(scan::Arguments),
 }
 
 /// Runs the subcommand.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Db(arguments) => db::run(arguments),
+        Command::Scan(arguments) => scan::run(arguments),
     }
 }

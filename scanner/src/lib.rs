@@ -1,6 +1,25 @@
 //! Image in, report out: sources, one forward pass per layer, catalogers, static profile, report formats.
 
+mod archive;
+pub mod cataloger;
+mod credentials;
+mod elf;
+mod error;
+mod layer;
+mod layout;
+mod limits;
+mod merge;
+mod oci;
 pub mod profile;
+mod progress;
+pub mod report;
+mod scan;
+pub mod source;
+mod target;
 mod tree;
 
+pub use error::{RegistryFailure, ScanError};
+pub use progress::{Progress, Silent, Total};
+pub use scan::{Scan, ScanOptions, scan};
+pub use target::{Target, parse_platform};
 pub use tree::Tree;

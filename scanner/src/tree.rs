@@ -1,57 +1,98 @@
 //! The merged tree of an image: what a container sees when it starts. Paths in, entries and kept contents out.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    borrow::Borrow,
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
     sync::Arc,
 };
 
 use plimsoll_model::{FileEntry, FileKind};
 
-/// Symbolic links followed before a path counts as a loop (Linux: 40, path_resolution(7)).
-const MAX_LINKS: usize = 40;
+use crate::limits::MAX_LINKS;
 
 /// All files of an image after whiteouts and links, with the content of those few that catalogers and the profile read.
 #[derive(Debug, Default)]
 pub struct Tree {
-    files: BTreeMap<String, FileEntry>,
-    contents: BTreeMap<String, Arc<[u8]>>,
+    files: BTreeSet<ByPath>,
+    contents: BTreeMap<Arc<str>, Arc<[u8]>>,
 }
+
+/// An entry in a set that is looked up by path: no path is stored twice, and moving one moves a pointer.
+#[derive(Debug)]
+struct ByPath(Box<FileEntry>);
+
+impl Borrow<str> for ByPath {
+    fn borrow(&self) -> &str {
+        &self.0.path
+    }
+}
+
+impl Ord for ByPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.path.cmp(&other.0.path)
+    }
+}
+
+impl PartialOrd for ByPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.path == other.0.path
+    }
+}
+
+impl Eq for ByPath {}
 
 impl Tree {
     /// The entry at exactly this absolute, normalised path; links are not followed.
     pub fn get(&self, path: &str) -> Option<&FileEntry> {
-        self.files.get(path)
+        self.files.get(path).map(|found| &*found.0)
     }
 
     /// The entry that a process would open: symbolic links in every component are followed, within the tree, at most 40.
     /// `None` when something on the way is missing, or on a loop.
     pub fn resolve(&self, path: &str) -> Option<&FileEntry> {
-        let mut todo: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+        self.get(&self.resolve_path(path)?)
+    }
+
+    /// The path that [`Self::resolve`] ends at, whether something is there or not. `None` on a loop.
+    pub(crate) fn resolve_path(&self, path: &str) -> Option<String> {
+        let mut todo: VecDeque<&str> = path.split('/').collect();
         let mut links = 0;
-        let mut found = String::new();
+        let mut found = String::with_capacity(path.len());
         while let Some(part) = todo.pop_front() {
-            match part.as_str() {
-                "" | "." => continue,
+            match part {
+                "" | "." => {}
                 ".." => found.truncate(found.rfind('/').unwrap_or(0)),
                 name => {
-                    let next = format!("{found}/{name}");
-                    match self.files.get(&next) {
-                        Some(entry) if entry.kind == FileKind::Symlink => {
-                            links += 1;
-                            let target = entry.link_target.as_deref().filter(|_| links <= MAX_LINKS)?;
-                            if target.starts_with('/') {
-                                found.clear();
-                            }
-                            for part in target.rsplit('/') {
-                                todo.push_front(part.to_owned());
-                            }
+                    let parent = found.len();
+                    found.push('/');
+                    found.push_str(name);
+                    if let Some(target) = self.link_at(&found) {
+                        links += 1;
+                        if links > MAX_LINKS {
+                            return None;
                         }
-                        _ => found = next,
+                        found.truncate(if target.starts_with('/') { 0 } else { parent });
+                        for part in target.rsplit('/') {
+                            todo.push_front(part);
+                        }
                     }
                 }
             }
         }
-        self.files.get(&found)
+        Some(found)
+    }
+
+    fn link_at(&self, path: &str) -> Option<&str> {
+        let entry = self.get(path).filter(|entry| entry.kind == FileKind::Symlink)?;
+        entry.link_target.as_deref()
     }
 
     /// Content of the file at exactly this path, when the scan kept it: scripts, `/etc/passwd`, `/etc/group`,
@@ -62,16 +103,15 @@ impl Tree {
 
     /// All entries in path order.
     pub fn iter(&self) -> impl Iterator<Item = &FileEntry> {
-        self.files.values()
+        self.files.iter().map(|found| &*found.0)
     }
 
     /// All entries below a folder (not the folder itself), in path order.
     pub fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a FileEntry> {
-        let prefix = format!("{}/", folder.trim_end_matches('/'));
-        let start = prefix.clone();
+        let prefix = prefix_of(folder);
         self.files
-            .range(start..)
-            .map(|(_, entry)| entry)
+            .range::<str, _>((Bound::Excluded(prefix.as_str()), Bound::Unbounded))
+            .map(|found| &*found.0)
             .take_while(move |entry| entry.path.starts_with(&prefix))
     }
 
@@ -87,10 +127,62 @@ impl Tree {
 
     /// Puts an entry in, replacing what was at its path, with the content to keep.
     pub fn insert(&mut self, entry: FileEntry, content: Option<Arc<[u8]>>) {
-        match content {
-            Some(bytes) => self.contents.insert(entry.path.clone(), bytes),
-            None => self.contents.remove(&entry.path),
-        };
-        self.files.insert(entry.path.clone(), entry);
+        self.insert_boxed(Box::new(entry), content);
     }
+
+    pub(crate) fn insert_boxed(&mut self, entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
+        match content {
+            Some(bytes) => self.contents.insert(entry.path.as_str().into(), bytes),
+            None => self.contents.remove(entry.path.as_str()),
+        };
+        self.files.replace(ByPath(entry));
+    }
+
+    /// Content to be shared with another path: a hard link.
+    pub(crate) fn shared_content(&self, path: &str) -> Option<Arc<[u8]>> {
+        self.contents.get(path).cloned()
+    }
+
+    /// Takes the entry at this path out if `condition` holds for it.
+    pub(crate) fn remove_if(&mut self, path: &str, condition: impl Fn(&FileEntry) -> bool) {
+        if self.get(path).is_some_and(condition) {
+            self.files.remove(path);
+            self.contents.remove(path);
+        }
+    }
+
+    /// Takes all entries below a folder out for which `condition` holds.
+    pub(crate) fn remove_below(&mut self, folder: &str, condition: impl Fn(&FileEntry) -> bool) {
+        let prefix = prefix_of(folder);
+        // The first character after `/` in byte order ends the range of paths that begin with the prefix.
+        let end = format!("{}0", &prefix[..prefix.len() - 1]);
+        let range = (Bound::Excluded(prefix.as_str()), Bound::Excluded(end.as_str()));
+        let doomed: Vec<String> = self
+            .files
+            .range::<str, _>(range)
+            .filter(|found| condition(&found.0))
+            .map(|found| found.0.path.clone())
+            .collect();
+        for path in &doomed {
+            self.files.remove(path.as_str());
+            self.contents.remove(path.as_str());
+        }
+    }
+
+    /// Says which package owns the file at this path, unless one does already.
+    pub(crate) fn set_package(&mut self, path: &str, package: u32) {
+        if let Some(ByPath(mut entry)) = self.files.take(path) {
+            entry.package.get_or_insert(package);
+            self.files.insert(ByPath(entry));
+        }
+    }
+
+    /// Forgets contents that nobody reads any more.
+    pub(crate) fn retain_contents(&mut self, keep: impl Fn(&str) -> bool) {
+        self.contents.retain(|path, _| keep(path));
+    }
+}
+
+fn prefix_of(folder: &str) -> String {
+    format!("{}/", folder.trim_end_matches('/'))
 }

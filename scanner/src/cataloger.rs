@@ -1,0 +1,127 @@
+//! Catalogers: merged tree in, operating system and packages out. One file each; [`ALL`] lists them.
+
+mod apk;
+mod dpkg;
+mod os_release;
+mod purl;
+
+use plimsoll_model::{Note, NoteKind, OsRelease, Package, Sbom};
+
+use crate::{Tree, limits::MAX_PACKAGES, merge::Versions};
+
+/// Finds packages of one kind.
+pub trait Cataloger: Sync {
+    /// Stable name for documents and logs: `dpkg`.
+    fn name(&self) -> &'static str;
+
+    /// Whether [`Self::catalog`] needs the content of the file at this path; asked once per file, so it must be cheap.
+    fn wants(&self, path: &str) -> Option<Want>;
+
+    /// What the image has. `input.tree` holds the contents that [`Self::wants`] asked for.
+    fn catalog(&self, input: &Input<'_>) -> Catalog;
+}
+
+/// Which content a cataloger needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// What the container sees.
+    Newest,
+    /// Every layer's version: a package belongs to the layer whose version first had it.
+    EveryVersion,
+}
+
+/// What catalogers read.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The merged tree.
+    pub tree: &'a Tree,
+    /// Contents asked for with [`Want::EveryVersion`], base first, with the layer's index.
+    pub versions: &'a Versions,
+    /// What an earlier cataloger said of the operating system; `None` when there is no os-release.
+    pub os: Option<&'a OsRelease>,
+}
+
+/// What a cataloger found.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// The operating system; `None` from all catalogers but `os_release`.
+    pub os: Option<OsRelease>,
+    /// Packages in any order.
+    pub packages: Vec<Package>,
+    /// What could not be read.
+    pub notes: Vec<Note>,
+}
+
+/// All catalogers. `os_release` comes first: package URLs name the distribution.
+pub const ALL: &[&dyn Cataloger] = &[&os_release::OsReleaseCataloger, &dpkg::Dpkg, &apk::Apk];
+
+/// The most that any cataloger wants of a file.
+pub(crate) fn wants(path: &str) -> Option<Want> {
+    ALL.iter().filter_map(|cataloger| cataloger.wants(path)).max()
+}
+
+/// Runs all catalogers and writes into the tree which package owns which file.
+pub(crate) fn run(tree: &mut Tree, versions: &Versions, notes: &mut Vec<Note>) -> Sbom {
+    let mut sbom = Sbom::default();
+    for cataloger in ALL {
+        let catalog = cataloger.catalog(&Input {
+            tree,
+            versions,
+            os: sbom.os.as_ref(),
+        });
+        tracing::debug!(
+            cataloger = cataloger.name(),
+            packages = catalog.packages.len(),
+            "cataloged"
+        );
+        sbom.os = sbom.os.or(catalog.os);
+        sbom.packages.extend(catalog.packages);
+        notes.extend(catalog.notes);
+    }
+    if sbom.packages.len() > MAX_PACKAGES {
+        let detail = format!("image has more than {MAX_PACKAGES} packages");
+        notes.push(Note::new(NoteKind::Limit, "packages", detail));
+        sbom.packages.truncate(MAX_PACKAGES);
+    }
+    sbom.packages.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+    sbom.packages.dedup_by(|a, b| sort_key(a) == sort_key(b));
+    own_files(tree, &sbom.packages);
+    if sbom.os.is_none() && sbom.packages.is_empty() {
+        let detail = "neither an operating system nor a package was recognised".to_owned();
+        notes.push(Note::new(NoteKind::Unrecognised, "image", detail));
+    }
+    sbom
+}
+
+fn sort_key(package: &Package) -> impl Ord + '_ {
+    (
+        package.kind,
+        &package.name,
+        &package.version,
+        &package.evidence_path,
+        &package.architecture,
+    )
+}
+
+/// Package managers name paths as they unpacked them: `/bin/ls` is `/usr/bin/ls` where `/bin` is a link.
+fn own_files(tree: &mut Tree, packages: &[Package]) {
+    for (index, package) in packages.iter().enumerate() {
+        let index = u32::try_from(index).expect("MAX_PACKAGES fits");
+        for path in &package.files {
+            match tree.get(path).is_some() {
+                true => tree.set_package(path, index),
+                false => {
+                    if let Some(real) = resolve_folder(tree, path) {
+                        tree.set_package(&real, index);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Follows the links of all components but the last.
+fn resolve_folder(tree: &Tree, path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/')?;
+    Some(format!("{}/{name}", tree.resolve_path(folder)?))
+}

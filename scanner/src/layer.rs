@@ -1,0 +1,101 @@
+//! One layer's blob in, its entries with facts out: one forward pass, two threads, both digests computed on the way.
+
+mod entry;
+mod header;
+mod inflate;
+mod inventory;
+mod pax;
+mod sparse;
+pub(crate) mod tar;
+
+use std::{
+    io::{self, Read},
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use plimsoll_model::{Digest, FileEntry, Note, NoteKind};
+
+pub(crate) use self::inflate::Compression;
+use self::inventory::Inventory;
+use crate::progress::Progress;
+
+/// What layers of one image share.
+pub(crate) struct Shared<'a> {
+    pub(crate) progress: &'a dyn Progress,
+    /// Members of all layers so far.
+    pub(crate) entries: AtomicU64,
+    /// Bytes of kept contents so far.
+    pub(crate) kept_bytes: AtomicU64,
+}
+
+/// What a layer does to the tree below it.
+#[derive(Debug)]
+pub(crate) enum LayerEntry {
+    /// A file, folder, symbolic link, device or pipe.
+    File {
+        entry: Box<FileEntry>,
+        content: Option<Arc<[u8]>>,
+    },
+    /// Another name of a file; `entry` has no content facts yet.
+    HardLink { entry: Box<FileEntry>, target: String },
+}
+
+/// One layer, read.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    /// Digest of what was read from the source.
+    pub(crate) blob_digest: Digest,
+    pub(crate) blob_bytes: u64,
+    pub(crate) compression: Compression,
+    /// Digest of the uncompressed bytes; `None` when they could not all be had.
+    pub(crate) diff_id: Option<Digest>,
+    pub(crate) size_bytes: u64,
+    /// In the order of the archive.
+    pub(crate) entries: Vec<LayerEntry>,
+    /// Paths below this layer that it removes.
+    pub(crate) whiteouts: Vec<Whiteout>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// A whiteout (image-spec, layer.md#whiteouts).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whiteout {
+    /// This path and all below it.
+    Path(String),
+    /// All below this folder.
+    Opaque(String),
+}
+
+/// Reads a layer to its end. Errors of the source are errors; errors of its content are notes.
+pub(crate) fn read(index: u32, name: &str, mut source: Box<dyn Read + Send>, shared: &Shared<'_>) -> io::Result<Layer> {
+    let (producer, chunks) = inflate::pipe();
+    std::thread::scope(|scope| {
+        let inflater = std::thread::Builder::new()
+            .name(format!("inflate-{index}"))
+            .spawn_scoped(scope, move || producer.run(&mut source, shared.progress))?;
+        let mut inventory = Inventory::new(index, name, shared);
+        let content = inventory.read(chunks);
+        let blob = inflater
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let mut notes = inventory.notes;
+        if let Some(error) = &content.error {
+            let kind = match error {
+                inflate::InflateError::Damaged(_) => NoteKind::Unreadable,
+                inflate::InflateError::Unsupported(_) => NoteKind::Unsupported,
+                inflate::InflateError::Size | inflate::InflateError::Ratio => NoteKind::Limit,
+            };
+            notes.push(Note::new(kind, name, error.to_string()));
+        }
+        Ok(Layer {
+            blob_digest: blob.digest,
+            blob_bytes: blob.size_bytes,
+            compression: blob.compression,
+            diff_id: content.error.is_none().then_some(content.digest),
+            size_bytes: content.size_bytes,
+            entries: inventory.entries,
+            whiteouts: inventory.whiteouts,
+            notes,
+        })
+    })
+}

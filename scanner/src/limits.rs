@@ -1,0 +1,89 @@
+//! Every bound that hostile images run into, by name. Reaching one is a [`plimsoll_model::Note`] of kind `limit`, or an
+//! error where nothing can be said without what lies beyond it.
+
+/// Layers of one image. Overlay file systems stack at most a few hundred.
+pub(crate) const MAX_LAYERS: usize = 512;
+
+/// Tar members of all layers together.
+pub(crate) const MAX_ENTRIES: u64 = 1_500_000;
+
+/// Bytes of one path. `PATH_MAX` is 4096 (limits.h).
+pub(crate) const MAX_PATH_BYTES: usize = 4096;
+
+/// Components of one path.
+pub(crate) const MAX_PATH_DEPTH: usize = 256;
+
+/// Bytes of a pax header or GNU long name; the same bound as Go's archive/tar, which container engines read layers with.
+pub(crate) const MAX_TAR_HEADER_BYTES: u64 = 1 << 20;
+
+/// Pax, long-name and global headers in a row before a member.
+pub(crate) const MAX_TAR_HEADERS_PER_MEMBER: usize = 16;
+
+/// Extents of one sparse file.
+pub(crate) const MAX_SPARSE_EXTENTS: usize = 65_536;
+
+/// Bytes of one sparse file after expansion that are hashed.
+pub(crate) const MAX_SPARSE_BYTES: u64 = 4 << 30;
+
+/// Uncompressed bytes of one layer.
+pub(crate) const MAX_LAYER_BYTES: u64 = 64 << 30;
+
+/// Uncompressed bytes of a layer before its compression ratio is judged.
+pub(crate) const RATIO_GRACE_BYTES: u64 = 256 << 20;
+
+/// Uncompressed bytes per compressed byte. Real layers stay below 50; gzip cannot exceed 1032, zstd can.
+pub(crate) const MAX_RATIO: u64 = 400;
+
+/// Window of a zstd frame, as a power of two: what `zstd --ultra` may need, and what the decoder then allocates.
+pub(crate) const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Bytes of a manifest or index; registries refuse larger ones (distribution-spec, "Pushing Manifests").
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
+
+/// Bytes of an image config.
+pub(crate) const MAX_CONFIG_BYTES: u64 = 8 << 20;
+
+/// Entries of one image index, and of a docker-archive's `manifest.json`.
+pub(crate) const MAX_INDEX_ENTRIES: usize = 1024;
+
+/// Indexes that point to indexes.
+pub(crate) const MAX_INDEX_DEPTH: usize = 4;
+
+/// Members of an archive that holds an image (not of its layers).
+pub(crate) const MAX_ARCHIVE_MEMBERS: usize = 8192;
+
+/// Bytes of one file that is kept for a cataloger or the profile.
+pub(crate) const MAX_KEPT_FILE_BYTES: u64 = 16 << 20;
+
+/// Bytes of all files that are kept.
+pub(crate) const MAX_KEPT_BYTES: u64 = 96 << 20;
+
+/// Bytes of an ELF file, from its start, in which dynamic symbols are looked for.
+pub(crate) const MAX_ELF_PREFIX_BYTES: usize = 6 << 20;
+
+/// Bytes of each other part of an ELF file that is kept: dynamic section, section table.
+pub(crate) const MAX_ELF_WINDOW_BYTES: u64 = 1 << 20;
+
+/// Program or section headers of an ELF file.
+pub(crate) const MAX_ELF_HEADERS: usize = 4096;
+
+/// Dynamic symbols of an ELF file that are looked at.
+pub(crate) const MAX_ELF_SYMBOLS: usize = 1 << 18;
+
+/// Bytes of one string in an ELF file.
+pub(crate) const MAX_ELF_STRING_BYTES: usize = 4096;
+
+/// Libraries or search paths of an ELF file.
+pub(crate) const MAX_ELF_NEEDED: usize = 1024;
+
+/// Symbolic links followed before a path counts as a loop (Linux: 40, path_resolution(7)).
+pub(crate) const MAX_LINKS: usize = 40;
+
+/// Notes of one image; one more says how many were left out.
+pub(crate) const MAX_NOTES: usize = 500;
+
+/// Packages of one image.
+pub(crate) const MAX_PACKAGES: usize = 200_000;
+
+/// Bytes of a credentials file.
+pub(crate) const MAX_CREDENTIALS_BYTES: u64 = 1 << 20;

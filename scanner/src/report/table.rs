@@ -1,0 +1,317 @@
+//! `table`: what a person wants to see first, at most 110 columns wide.
+
+use std::io::{self, Write};
+
+use plimsoll_model::{FixState, Match, NoteKind, ScanReport, Severity};
+
+use super::{Document, ReportFormat, shown};
+
+/// For people.
+pub(super) struct Table;
+
+/// Widest line.
+const WIDTH: usize = 110;
+/// Notes of one kind that are listed; the rest is counted.
+const MAX_SHOWN_NOTES: usize = 12;
+/// Severities from worst to mildest.
+const SEVERITIES: [Severity; 6] = [
+    Severity::Critical,
+    Severity::High,
+    Severity::Medium,
+    Severity::Low,
+    Severity::Negligible,
+    Severity::Unknown,
+];
+
+impl ReportFormat for Table {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn summary(&self) -> &'static str {
+        "for people"
+    }
+
+    fn write(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let paint = Paint(document.colour);
+        header(document, &paint, out)?;
+        match &document.report.matches {
+            None => writeln!(
+                out,
+                "\nVulnerabilities  not looked for: no vulnerability database was used"
+            )?,
+            Some(matches) => vulnerabilities(document.report, matches, &paint, out)?,
+        }
+        notes(document.report, &paint, out)
+    }
+}
+
+/// Colours, or none.
+struct Paint(bool);
+
+impl Paint {
+    fn with(&self, code: &str, text: &str) -> String {
+        match self.0 {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.to_owned(),
+        }
+    }
+
+    fn severity(&self, severity: Severity, text: &str) -> String {
+        match severity {
+            Severity::Critical => self.with("1;31", text),
+            Severity::High => self.with("31", text),
+            Severity::Medium => self.with("33", text),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+fn header(document: &Document<'_>, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    let report = document.report;
+    let image = &report.image;
+    let mut line = |name: &str, value: &str| {
+        let name = paint.with("2", &format!("{name:<12}"));
+        writeln!(out, "{name} {}", cut(value, WIDTH - 13))
+    };
+    line("Image", &shown(&image.reference))?;
+    if let Some(digest) = &image.manifest_digest {
+        line("Digest", &digest.to_string())?;
+    }
+    line("Config", &image.config_digest.to_string())?;
+    let system = report.sbom.os.as_ref().map_or("not recognised".to_owned(), |os| {
+        let name = if os.pretty_name.is_empty() {
+            &os.id
+        } else {
+            &os.pretty_name
+        };
+        shown(name)
+    });
+    line(
+        "System",
+        &format!("{system}, {}", shown(&crate::oci::show_platform(&image.platform))),
+    )?;
+    let compressed: u64 = report.layers.iter().map(|layer| layer.blob_size_bytes).sum();
+    let plain: u64 = report.layers.iter().map(|layer| layer.size_bytes).sum();
+    let stored = match compressed == plain {
+        true => String::new(),
+        false => format!(" ({} as stored)", bytes(compressed)),
+    };
+    let layers = count(report.layers.len(), "layer");
+    line(
+        "Content",
+        &format!(
+            "{layers}, {}{stored}, {}",
+            bytes(plain),
+            count(document.tree.len(), "file")
+        ),
+    )?;
+    line("Packages", &report.sbom.packages.len().to_string())
+}
+
+fn vulnerabilities(report: &ScanReport, matches: &[Match], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    let counted = SEVERITIES.iter().filter_map(|severity| {
+        let number = matches
+            .iter()
+            .filter(|found| found.vulnerability.severity == *severity)
+            .count();
+        (number > 0).then(|| paint.severity(*severity, &format!("{number} {}", word(*severity))))
+    });
+    let fixable = matches
+        .iter()
+        .filter(|found| found.fix_state == FixState::Fixed)
+        .count();
+    let known = matches
+        .iter()
+        .filter(|found| found.vulnerability.known_exploited)
+        .count();
+    let mut parts: Vec<String> = counted.collect();
+    if parts.is_empty() {
+        parts.push("none known".to_owned());
+    }
+    write!(out, "\nVulnerabilities  {}", parts.join(" · "))?;
+    if !matches.is_empty() {
+        write!(out, "   ({fixable} with a fix")?;
+        if known > 0 {
+            write!(
+                out,
+                ", {}",
+                paint.with("1;31", &format!("{known} known to be exploited"))
+            )?;
+        }
+        write!(out, ")")?;
+    }
+    writeln!(out)?;
+    if matches.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Row> = matches.iter().map(|found| Row::new(report, found)).collect();
+    let width = |cell: fn(&Row) -> &String, name: &str, most: usize| {
+        let widest = rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0);
+        widest.max(name.len()).min(most)
+    };
+    let id = width(|row| &row.id, "ID", 20);
+    let package = width(|row| &row.package, "PACKAGE", 26);
+    let installed = width(|row| &row.installed, "INSTALLED", 24);
+    let fix = WIDTH - (5 + 10 + 1 + id + 1 + package + 1 + installed + 1);
+    let title = format!(
+        "{:<5}{:<10} {:<id$} {:<package$} {:<installed$} FIX",
+        "", "SEVERITY", "ID", "PACKAGE", "INSTALLED"
+    );
+    writeln!(out, "\n{}", paint.with("2", &title))?;
+    for row in &rows {
+        let kev = if row.known_exploited {
+            paint.with("1;31", "KEV  ")
+        } else {
+            "     ".to_owned()
+        };
+        let severity = paint.severity(row.severity, &format!("{:<10}", word(row.severity)));
+        writeln!(
+            out,
+            "{kev}{severity} {:<id$} {:<package$} {:<installed$} {}",
+            cut(&row.id, id),
+            cut(&row.package, package),
+            cut(&row.installed, installed),
+            cut(&row.fix, fix),
+        )?;
+    }
+    Ok(())
+}
+
+struct Row {
+    known_exploited: bool,
+    severity: Severity,
+    id: String,
+    package: String,
+    installed: String,
+    fix: String,
+}
+
+impl Row {
+    fn new(report: &ScanReport, found: &Match) -> Self {
+        let package = report.sbom.packages.get(found.package as usize);
+        Self {
+            known_exploited: found.vulnerability.known_exploited,
+            severity: found.vulnerability.severity,
+            id: shown(&found.vulnerability.id),
+            package: package.map(|package| shown(&package.name)).unwrap_or_default(),
+            installed: package.map(|package| shown(&package.version)).unwrap_or_default(),
+            fix: match (found.fix_state, &found.fixed_version) {
+                (FixState::Fixed, Some(version)) => shown(version),
+                (state, _) => state_text(state).to_owned(),
+            },
+        }
+    }
+}
+
+fn state_text(state: FixState) -> &'static str {
+    match state {
+        FixState::Fixed => "fixed",
+        FixState::Affected => "no fix yet",
+        FixState::WillNotFix => "will not be fixed",
+        FixState::Deferred => "fix deferred",
+        FixState::EndOfLife => "end of life",
+        FixState::UnderInvestigation => "being investigated",
+        FixState::NotAffected => "not affected",
+        FixState::Unknown => "unknown",
+    }
+}
+
+fn notes(report: &ScanReport, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    let missed = report.notes.iter().filter(|note| note.makes_incomplete()).count();
+    if missed > 0 {
+        let text = format!("Incomplete: {} could not be looked at", count(missed, "thing"));
+        writeln!(out, "\n{}", paint.with("1;33", &text))?;
+    }
+    for kind in [
+        NoteKind::Unreadable,
+        NoteKind::Limit,
+        NoteKind::Unsupported,
+        NoteKind::Unrecognised,
+        NoteKind::Hint,
+    ] {
+        let of_kind: Vec<_> = report.notes.iter().filter(|note| note.kind == kind).collect();
+        if kind == NoteKind::Hint && !of_kind.is_empty() {
+            writeln!(out, "\nHints")?;
+        }
+        for note in of_kind.iter().take(MAX_SHOWN_NOTES) {
+            let line = format!(
+                "  {:<12} {}: {}",
+                note_word(kind),
+                shown(&note.subject),
+                shown(&note.detail)
+            );
+            writeln!(out, "{}", cut(&line, WIDTH))?;
+        }
+        if of_kind.len() > MAX_SHOWN_NOTES {
+            writeln!(
+                out,
+                "  {:<12} and {} more (-o json has all)",
+                note_word(kind),
+                of_kind.len() - MAX_SHOWN_NOTES
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn note_word(kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Unreadable => "unreadable",
+        NoteKind::Limit => "limit",
+        NoteKind::Unsupported => "unsupported",
+        NoteKind::Unrecognised => "unrecognised",
+        NoteKind::Hint => "hint",
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "critical",
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low => "low",
+        Severity::Negligible => "negligible",
+        Severity::Unknown => "unknown",
+    }
+}
+
+/// `1 layer`, `2 layers`.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `28.1 MiB`.
+fn bytes(number: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.iter().find(|(_, shift)| number >> shift > 0) {
+        Some((unit, shift)) => {
+            let tenths = (u128::from(number) * 10) >> shift;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{number} B"),
+    }
+}
+
+/// At most so many characters; the last one says if there were more.
+fn cut(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_cuts() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(3_980_000_000), "3.7 GiB");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(shown("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+    }
+}
