@@ -133,7 +133,20 @@ pub(crate) fn package_name(ecosystem: &str, name: &str) -> String {
 pub(crate) fn scheme(ecosystem: &str) -> &'static dyn Scheme {
     match ecosystem.split(':').next().unwrap_or(ecosystem) {
         "Debian" | "Ubuntu" => &version::Dpkg,
-        _ => &version::Dpkg,
+        "Alpine" | "Alpaquita" | "Chainguard" | "Wolfi" | "MinimOS" => &version::Apk,
+        "Red Hat" | "AlmaLinux" | "Rocky Linux" | "Amazon Linux" | "Oracle Linux" | "SUSE" | "openSUSE"
+        | "openEuler" | "Mageia" | "Azure Linux" | "Photon OS" => &version::Rpm,
+        "Arch Linux" => &version::Pacman,
+        "PyPI" => &version::Pep440,
+        "npm" => &version::Npm,
+        "RubyGems" => &version::Gem,
+        "Maven" => &version::Maven,
+        "Go" => &version::Go,
+        "NuGet" => &version::Nuget,
+        "Packagist" => &version::Composer,
+        "Hex" => &version::Hex,
+        "crates.io" | "Pub" | "SwiftURL" | "Bitnami" | "GitHub Actions" | "Julia" => &version::Semver,
+        _ => &version::Generic,
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) const MAX_ALIASES: usize = 4_096;
 /// Longest id, package name, ecosystem or version, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 512;
 
+/// Longest version that is compared, in bytes: keeps the recursion of Maven's order shallow.
+pub(crate) const MAX_VERSION_BYTES: usize = 1024;
+
 /// Prose that is kept of a vulnerability, in bytes.
 pub(crate) const MAX_SUMMARY_BYTES: usize = 300;
 

@@ -28,13 +28,15 @@ pub(crate) fn find_matches(connection: &Connection, sbom: &Sbom) -> rusqlite::Re
     let mut reader = Reader::new(connection)?;
     let mut matches = Vec::new();
     for (lookup, packages) in &lookups {
-        let found = match reader.judge(ecosystems[&lookup.ecosystem], lookup)? {
-            Ok(found) => found,
-            Err(error) => {
-                notes.push(Note::new(NoteKind::Unreadable, &lookup.name, error.to_string()));
-                continue;
-            }
-        };
+        let (found, error) = reader.judge(ecosystems[&lookup.ecosystem], lookup)?;
+        if let Some(error) = error {
+            let subject = format!("{} {}", lookup.name, lookup.version);
+            notes.push(Note::new(
+                NoteKind::Unreadable,
+                subject,
+                format!("not judged fully: {error}"),
+            ));
+        }
         for one in found {
             matches.extend(packages.iter().map(|&package| Match { package, ..one.clone() }));
         }
@@ -173,11 +175,9 @@ impl<'c> Reader<'c> {
     }
 
     /// The vulnerabilities of one version of one package; package 0 stands in all of them.
-    fn judge(&mut self, ecosystem: u32, lookup: &Lookup) -> rusqlite::Result<Result<Vec<Match>, VersionError>> {
-        let hits = match self.hits(ecosystem, lookup)? {
-            Ok(hits) => hits,
-            Err(error) => return Ok(Err(error)),
-        };
+    /// The first version that cannot be compared is an error beside the matches of those that can.
+    fn judge(&mut self, ecosystem: u32, lookup: &Lookup) -> rusqlite::Result<(Vec<Match>, Option<VersionError>)> {
+        let (hits, error) = self.hits(ecosystem, lookup)?;
         let mut judged = Vec::with_capacity(hits.len());
         for hit in hits {
             let advisory = self.read_advisory(hit.advisory)?;
@@ -203,11 +203,12 @@ impl<'c> Reader<'c> {
             one.vulnerability.aliases = names.into_iter().filter(|name| name != id).collect();
             one
         };
-        Ok(Ok(joined.into_iter().map(finish).collect()))
+        Ok((joined.into_iter().map(finish).collect(), error))
     }
 
     /// Rows that hold the version, one per advisory.
-    fn hits(&mut self, ecosystem: u32, lookup: &Lookup) -> rusqlite::Result<Result<Vec<Hit>, VersionError>> {
+    fn hits(&mut self, ecosystem: u32, lookup: &Lookup) -> rusqlite::Result<(Vec<Hit>, Option<VersionError>)> {
+        let mut first_error = None;
         let scheme = ecosystem::scheme(&lookup.ecosystem);
         let mut hits: Vec<Hit> = Vec::new();
         let mut rows = self.affected.query(params![ecosystem, lookup.name])?;
@@ -229,7 +230,10 @@ impl<'c> Reader<'c> {
                 }
                 None => match range.holds(scheme, &lookup.version) {
                     Ok(holds) => holds.then(|| range.describe()),
-                    Err(error) => return Ok(Err(error)),
+                    Err(error) => {
+                        first_error = first_error.or(Some(error));
+                        None
+                    }
                 },
             };
             if let Some(described) = described {
@@ -242,7 +246,7 @@ impl<'c> Reader<'c> {
                 });
             }
         }
-        Ok(Ok(hits))
+        Ok((hits, first_error))
     }
 
     fn read_advisory(&mut self, id: u32) -> rusqlite::Result<Advisory> {

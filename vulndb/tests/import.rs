@@ -1,5 +1,7 @@
 //! Feed files of all shapes, whole and broken, to a database; what an import leaves when it is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

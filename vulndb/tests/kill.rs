@@ -1,5 +1,7 @@
 //! An import that is killed at any moment leaves the old or the new database, always whole.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

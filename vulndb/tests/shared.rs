@@ -1,5 +1,7 @@
 //! Real advisories of `../shared/data`: what Debian's changelogs say was fixed must match before the fix, not after it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Scheme, VersionError};
+use super::{Fault, Scheme};
 
 /// Debian and its children.
 pub(crate) struct Dpkg;
@@ -12,7 +12,7 @@ impl Scheme for Dpkg {
         "dpkg"
     }
 
-    fn compare(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
+    fn order(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
         let (a, b) = (split(a)?, split(b)?);
         Ok(a.epoch
             .cmp(&b.epoch)
@@ -27,12 +27,8 @@ struct Version<'a> {
     revision: &'a [u8],
 }
 
-fn split(text: &str) -> Result<Version<'_>, VersionError> {
-    let error = |reason: &str| VersionError {
-        scheme: "dpkg",
-        version: text.to_owned(),
-        reason: reason.to_owned(),
-    };
+fn split(text: &str) -> Result<Version<'_>, Fault> {
+    let error = |reason: &'static str| Fault::new(text, reason);
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(error("it is empty"));
