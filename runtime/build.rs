@@ -10,7 +10,7 @@ use std::{
 const COMPILERS: &[&str] = &[
     "clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14",
 ];
-const OBJECTS: &[&str] = &["sensors", "snapshot", "probe"];
+const OBJECTS: &[&str] = &["sensors", "probe"];
 
 fn main() {
     println!("cargo::rerun-if-changed=bpf");

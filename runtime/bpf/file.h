@@ -88,7 +88,9 @@ int on_file_opened(u64 *ctx)
 	return 0;
 }
 
-INLINE int opened(struct syscall_exit *ctx)
+/* One program for the exits of open, openat, openat2 and creat: all return a file descriptor. */
+SECTION("tracepoint/syscalls/sys_exit_openat")
+int on_open_returned(struct syscall_exit *ctx)
 {
 	struct task_struct *task;
 	s64 fd = ctx->result;
@@ -109,28 +111,4 @@ INLINE int opened(struct syscall_exit *ctx)
 	if (file && READ(file, f_mode) & FMODE_WRITE)
 		send_open(file, task);
 	return 0;
-}
-
-SECTION("tracepoint/syscalls/sys_exit_openat")
-int on_sys_openat(struct syscall_exit *ctx)
-{
-	return opened(ctx);
-}
-
-SECTION("tracepoint/syscalls/sys_exit_openat2")
-int on_sys_openat2(struct syscall_exit *ctx)
-{
-	return opened(ctx);
-}
-
-SECTION("tracepoint/syscalls/sys_exit_open")
-int on_sys_open(struct syscall_exit *ctx)
-{
-	return opened(ctx);
-}
-
-SECTION("tracepoint/syscalls/sys_exit_creat")
-int on_sys_creat(struct syscall_exit *ctx)
-{
-	return opened(ctx);
 }

@@ -7,8 +7,8 @@
 
 /* Set by the loader. */
 const volatile u8 containers_only = 1;
-const volatile u32 wake_bytes = 65536;
 
+#define WAKE_BYTES 65536
 #define URGENT_GAP_NS 1000000
 
 struct {
@@ -43,7 +43,7 @@ INLINE void count_lost(u32 kind)
 }
 
 /*
- * Waking the reader costs more than the event. It is woken when the queue grows past a multiple of wake_bytes; its own
+ * Waking the reader costs more than the event. It is woken when the queue grows past a multiple of WAKE_BYTES; its own
  * timer does the rest. An urgent record wakes it at once, unless one did within the last millisecond.
  */
 INLINE void send(struct head_record *record, u64 length, bool urgent)
@@ -51,7 +51,7 @@ INLINE void send(struct head_record *record, u64 length, bool urgent)
 	u64 queued = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	u64 flags = BPF_RB_NO_WAKEUP;
 
-	if (queued / wake_bytes != (queued + length + 8) / wake_bytes)
+	if (queued / WAKE_BYTES != (queued + length + 8) / WAKE_BYTES)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (urgent && record->time_ns - last_urgent_ns > URGENT_GAP_NS) {
 		last_urgent_ns = record->time_ns;

@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "process.h"
+#include "snapshot.h"
 #include "socket.h"
 
 /* Helpers of tracing programs are for GPL-compatible programs. */

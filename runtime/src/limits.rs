@@ -2,9 +2,7 @@
 //! and said when it is hit.
 
 /// The kernel's ring buffer; a power of two.
-pub(crate) const RING_BYTES: u32 = 8 << 20;
-/// The consumer is woken when this much waits; what is less is found by the timer.
-pub(crate) const WAKE_BYTES: u32 = 64 << 10;
+pub(crate) const RING_BYTES: u32 = 4 << 20;
 /// Events of one batch.
 pub(crate) const BATCH_EVENTS: usize = 4_096;
 /// The timer that finds records below the wake-up threshold.
@@ -58,7 +56,7 @@ pub(crate) const ALERT_QUIET_NS: u64 = 300_000_000_000;
 /// An alert is closed after this long in any case, so that a standing wrong is told again.
 pub(crate) const ALERT_OPEN_NS: u64 = 3_600_000_000_000;
 /// An unexpected write waits this long for the written file to be run: then both are one act, told once.
-pub(crate) const WRITE_HOLD_NS: u64 = 80_000_000;
+pub(crate) const WRITE_HOLD_NS: u64 = 60_000_000;
 /// An open alert that changed is told again after this long without a change, to sinks that want updates.
 pub(crate) const UPDATE_AFTER_NS: u64 = 1_000_000_000;
 /// Alerts that are open at once; beyond, the oldest is closed.

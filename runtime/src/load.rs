@@ -1,9 +1,16 @@
 //! Object files in, loaded and attached programs out. The only module that mounts anything: tracefs, privately.
 
-use std::{fs::File, io, os::fd::AsFd, path::Path, thread};
+use std::{
+    fs::File,
+    io,
+    os::fd::AsFd,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+};
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
+    Btf, Ebpf, EbpfLoader, include_bytes_aligned,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSock, CgroupSockAddr, FExit, Iter, Lsm, ProgramError, TracePoint,
     },
@@ -12,7 +19,6 @@ use aya::{
 use crate::sensor::{Hook, Plan, Program, SensorError};
 
 static SENSORS: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensors.bpf.o"));
-static SNAPSHOT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snapshot.bpf.o"));
 static PROBE: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
 
 /// Where tracefs is expected; the second is an automount of debugfs.
@@ -24,27 +30,74 @@ pub(crate) struct Constants {
     pub(crate) containers_only: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub(crate) ring_bytes: u32,
-    /// Queued bytes at which the reader is woken.
-    pub(crate) wake_bytes: u32,
 }
 
-/// Reads the running kernel's type information.
-pub(crate) fn kernel_types() -> Result<Btf, SensorError> {
-    Btf::from_sys_fs().map_err(|error| SensorError::Load {
-        reason: format!("read /sys/kernel/btf/vmlinux: {}", chain(&error)),
-    })
+/// The running kernel's types: ours to find hooks, the loader's to relocate fields (it takes no borrowed ones before it
+/// has read its own). Reading takes about 45 ms each and megabytes of memory, so all loading shares one.
+pub(crate) struct KernelTypes {
+    hooks: Btf,
+    loader: Mutex<EbpfLoader<'static>>,
 }
 
-/// Loads the sensors' object and attaches what `plan` says.
-pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &Btf) -> Result<Ebpf, SensorError> {
-    let mut object = EbpfLoader::new()
-        .btf(Some(types))
-        .verifier_log_level(VerifierLogLevel::default())
-        .override_global("containers_only", &u8::from(constants.containers_only), true)
-        .override_global("wake_bytes", &constants.wake_bytes, true)
-        .map_max_entries("events", constants.ring_bytes)
-        .load(SENSORS)
-        .map_err(|error| SensorError::Load { reason: chain(&error) })?;
+impl std::fmt::Debug for KernelTypes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KernelTypes").finish_non_exhaustive()
+    }
+}
+
+impl KernelTypes {
+    /// The shared ones, or new ones when nobody holds any.
+    pub(crate) fn shared() -> Result<Arc<Self>, SensorError> {
+        static SHARED: Mutex<Weak<KernelTypes>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(types) = shared.upgrade() {
+            return Ok(types);
+        }
+        let (hooks, loader) = thread::scope(|scope| {
+            let loader = scope.spawn(EbpfLoader::new);
+            (Btf::from_sys_fs(), loader.join())
+        });
+        let hooks = hooks.map_err(|error| SensorError::Load {
+            reason: format!("read /sys/kernel/btf/vmlinux: {}", chain(&error)),
+        })?;
+        let loader = loader.map_err(|_| SensorError::Load {
+            reason: "the loader panicked over the kernel's types".to_owned(),
+        })?;
+        let types = Arc::new(Self {
+            hooks,
+            loader: Mutex::new(loader),
+        });
+        *shared = Arc::downgrade(&types);
+        Ok(types)
+    }
+
+    fn load(&self, bytes: &[u8], constants: Option<&Constants>) -> Result<Ebpf, SensorError> {
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(constants) = constants {
+            let containers_only: &'static u8 = if constants.containers_only { &1 } else { &0 };
+            // Objects that are loaded later by the same loader do not have this constant.
+            loader
+                .override_global("containers_only", containers_only, false)
+                .map_max_entries("events", constants.ring_bytes);
+        }
+        loader
+            .load(bytes)
+            .map_err(|error| SensorError::Load { reason: chain(&error) })
+    }
+}
+
+const TASK_ITERATOR: &str = "on_task";
+
+/// Loads the sensors' object and attaches what `plan` says; the task iterator is loaded and started when it is asked for.
+pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTypes) -> Result<Ebpf, SensorError> {
+    let mut object = types.load(SENSORS, Some(constants))?;
+    let iterator: &mut Iter = find(&mut object, TASK_ITERATOR)?;
+    iterator
+        .load("task", &types.hooks)
+        .map_err(|error| SensorError::Attach {
+            program: TASK_ITERATOR,
+            reason: explain(&error),
+        })?;
     let programs: Vec<Program> = plan.ways().flat_map(|way| way.programs).copied().collect();
     let cgroup_root = plan.cgroup_root.as_deref();
     with_tracefs(
@@ -66,38 +119,39 @@ pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &Btf) -> R
     Ok(object)
 }
 
-/// Attaches the do-nothing program `program` of the probe object and detaches it again.
-pub(crate) fn probe(program: &Program, types: &Btf, cgroup_root: Option<&Path>) -> Result<(), SensorError> {
-    let mut object = EbpfLoader::new()
-        .btf(Some(types))
-        .verifier_log_level(VerifierLogLevel::default())
-        .load(PROBE)
-        .map_err(|error| SensorError::Load { reason: chain(&error) })?;
-    with_tracefs(matches!(program.hook, Hook::Tracepoint(_)), || {
-        attach(&mut object, program, types, cgroup_root)
+/// Tries each of the probe object's do-nothing programs; all are off again when this returns.
+pub(crate) fn probe(
+    programs: &[Program],
+    types: &KernelTypes,
+    cgroup_root: Option<&Path>,
+) -> Result<Vec<Result<(), SensorError>>, SensorError> {
+    let mut object = types.load(PROBE, None)?;
+    with_tracefs(true, || {
+        Ok(programs
+            .iter()
+            .map(|program| attach(&mut object, program, types, cgroup_root))
+            .collect())
     })
 }
 
-/// Loads the task iterator; reading the file to its end is one walk of the task list.
-pub(crate) fn open_task_iterator(types: &Btf) -> Result<(Ebpf, File), SensorError> {
-    let mut object = EbpfLoader::new()
-        .btf(Some(types))
-        .verifier_log_level(VerifierLogLevel::default())
-        .load(SNAPSHOT)
-        .map_err(|error| SensorError::Load { reason: chain(&error) })?;
+/// Starts the task iterator; reading the file to its end is one walk of the task list.
+pub(crate) fn open_task_iterator(object: &mut Ebpf) -> Result<File, SensorError> {
     let refused = |reason: String| SensorError::Attach {
-        program: "on_task",
+        program: TASK_ITERATOR,
         reason,
     };
-    let program: &mut Iter = find(&mut object, "on_task")?;
-    program.load("task", types).map_err(|error| refused(chain(&error)))?;
-    let link = program.attach().map_err(|error| refused(chain(&error)))?;
-    let link = program.take_link(link).map_err(|error| refused(chain(&error)))?;
-    let file = link.into_file().map_err(|error| refused(chain(&error)))?;
-    Ok((object, file))
+    let program: &mut Iter = find(object, TASK_ITERATOR)?;
+    let link = program.attach().map_err(|error| refused(explain(&error)))?;
+    let link = program.take_link(link).map_err(|error| refused(explain(&error)))?;
+    link.into_file().map_err(|error| refused(chain(&error)))
 }
 
-fn attach(object: &mut Ebpf, program: &Program, types: &Btf, cgroup_root: Option<&Path>) -> Result<(), SensorError> {
+fn attach(
+    object: &mut Ebpf,
+    program: &Program,
+    types: &KernelTypes,
+    cgroup_root: Option<&Path>,
+) -> Result<(), SensorError> {
     let refused = |reason: String| SensorError::Attach {
         program: program.name,
         reason,
@@ -109,16 +163,18 @@ fn attach(object: &mut Ebpf, program: &Program, types: &Btf, cgroup_root: Option
     let result = match program.hook {
         Hook::Lsm(hook) => {
             let lsm: &mut Lsm = find(object, program.name)?;
-            lsm.load(hook, types).and_then(|()| lsm.attach().map(drop))
+            lsm.load(hook, &types.hooks).and_then(|()| lsm.attach().map(drop))
         }
         Hook::Fexit(function) => {
             let fexit: &mut FExit = find(object, program.name)?;
-            fexit.load(function, types).and_then(|()| fexit.attach().map(drop))
+            fexit
+                .load(function, &types.hooks)
+                .and_then(|()| fexit.attach().map(drop))
         }
         Hook::BtfTracepoint(tracepoint) => {
             let tracing: &mut BtfTracePoint = find(object, program.name)?;
             tracing
-                .load(tracepoint, types)
+                .load(tracepoint, &types.hooks)
                 .and_then(|()| tracing.attach().map(drop))
         }
         Hook::CgroupSockAddr => {
@@ -135,12 +191,18 @@ fn attach(object: &mut Ebpf, program: &Program, types: &Btf, cgroup_root: Option
         }
         Hook::Tracepoint(name) => {
             let tracepoint: &mut TracePoint = find(object, program.name)?;
-            tracepoint
-                .load()
-                .and_then(|()| tracepoint.attach("syscalls", name).map(drop))
+            once_loaded(tracepoint.load()).and_then(|()| tracepoint.attach("syscalls", name).map(drop))
         }
     };
     result.map_err(|error| refused(explain(&error)))
+}
+
+/// One program may be attached to several tracepoints.
+fn once_loaded(result: Result<(), ProgramError>) -> Result<(), ProgramError> {
+    match result {
+        Err(ProgramError::AlreadyLoaded) => Ok(()),
+        other => other,
+    }
 }
 
 fn find<'a, P>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut P, SensorError>

@@ -15,9 +15,10 @@ use plimsoll_model::LossReason;
 
 use crate::{
     limits,
-    load::{self, Constants},
+    load::{self, Constants, KernelTypes},
     raw::{RawEvent, RawKind, RawTask},
     sensor::{Plan, SensorError},
+    snapshot::{self, RawProcess},
     wire,
 };
 
@@ -40,7 +41,7 @@ pub struct Eyes {
     counted_at: Instant,
     recent_exits: RecentExits,
     /// Holds programs and links.
-    _object: Ebpf,
+    object: Ebpf,
 }
 
 /// Events that did not arrive since the start.
@@ -71,9 +72,8 @@ impl Eyes {
         let constants = Constants {
             containers_only: filter.containers_only,
             ring_bytes,
-            wake_bytes: limits::WAKE_BYTES.min(ring_bytes / 4),
         };
-        let mut object = load::load_sensors(plan, &constants, &load::kernel_types()?)?;
+        let mut object = load::load_sensors(plan, &constants, &*KernelTypes::shared()?)?;
         Ok(Self {
             ring: RingBuf::try_from(take(&mut object, "events")?).map_err(refused("events"))?,
             lost_by_kernel: PerCpuArray::try_from(take(&mut object, "lost")?).map_err(refused("lost"))?,
@@ -83,8 +83,17 @@ impl Eyes {
             reported: Losses::default(),
             counted_at: Instant::now(),
             recent_exits: RecentExits::default(),
-            _object: object,
+            object,
         })
+    }
+
+    /// Lists the processes that run now, oldest first. Since the sensors are attached already, nothing falls between the
+    /// two: a process may be in both this list and later events, never in neither.
+    ///
+    /// It comes from a BPF task iterator, so ids and start times are exactly those of events; only arguments are read
+    /// from `/proc`, where a process may have overwritten them.
+    pub fn snapshot(&mut self) -> Result<Vec<RawProcess>, SensorError> {
+        snapshot::read_processes(load::open_task_iterator(&mut self.object)?)
     }
 
     /// Waits up to `timeout` for events and appends what there is, at most [`limits::BATCH_EVENTS`], to `out`.

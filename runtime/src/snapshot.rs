@@ -5,7 +5,7 @@ use std::{fs, io::Read};
 use plimsoll_model::ExeFile;
 use serde::{Deserialize, Serialize};
 
-use crate::{limits, load, raw::RawTask, sensor::SensorError, wire};
+use crate::{limits, raw::RawTask, sensor::SensorError, wire};
 
 /// A process that runs already, with what an exec event would have said of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +23,8 @@ pub struct RawProcess {
     pub exe_file: ExeFile,
 }
 
-/// Lists the processes that run now, oldest first. Take it after [`crate::read::Eyes::open`], so that nothing falls
-/// between the two: a process may then be in both, never in neither.
-///
-/// It comes from a BPF task iterator, so ids and start times are exactly those of later events; only arguments are read
-/// from `/proc`, where a process may have overwritten them.
-pub fn snapshot() -> Result<Vec<RawProcess>, SensorError> {
-    let (_object, mut file) = load::open_task_iterator(&load::kernel_types()?)?;
+/// Walks the kernel's task list with the iterator `file`.
+pub(crate) fn read_processes(mut file: fs::File) -> Result<Vec<RawProcess>, SensorError> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(SensorError::Read)?;
     let mut processes = Vec::new();

@@ -1,6 +1,8 @@
 //! Real processes in, raw events out: the sensors on the kernel that runs the tests. Needs root and BPF; says so loudly
 //! and passes where it has neither.
 
+#![allow(clippy::unwrap_used)]
+
 mod watch;
 
 use std::{
@@ -13,10 +15,7 @@ use std::{
 };
 
 use plimsoll_model::{FileAccess, LossReason, Transport};
-use plimsoll_runtime::{
-    raw::{RawEvent, RawKind},
-    snapshot::snapshot,
-};
+use plimsoll_runtime::raw::{RawEvent, RawKind};
 use watch::{Watch, run, spawn};
 
 fn scratch_folder() -> tempfile::TempDir {
@@ -351,7 +350,7 @@ fn a_snapshot_names_processes_as_events_do() {
         .spawn()
         .unwrap();
     let event = watch.wait_for("the exec", is_exec_of(child.id()));
-    let processes = snapshot().unwrap();
+    let processes = watch.snapshot();
     child.kill().unwrap();
     child.wait().unwrap();
     let found = processes

@@ -1,9 +1,9 @@
 //! What this kernel and our rights allow: probed by trying, never guessed from a version.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use super::{Hook, Mechanism, Program, SensorError};
-use crate::load;
+use crate::load::{self, KernelTypes};
 
 /// A program that does nothing, for each mechanism.
 const PROBES: &[(Mechanism, Program)] = &[
@@ -24,7 +24,7 @@ const PROBES: &[(Mechanism, Program)] = &[
 ];
 
 /// What a probe found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Kernel {
     /// `uname -r`.
     pub release: String,
@@ -32,6 +32,8 @@ pub struct Kernel {
     pub cgroup_root: Option<PathBuf>,
     /// For each mechanism: works, or why not.
     pub mechanisms: BTreeMap<Mechanism, Result<(), String>>,
+    /// Keeps the kernel's type information in memory until the sensors are open; drop it then.
+    pub(super) types: Option<Arc<KernelTypes>>,
 }
 
 impl Kernel {
@@ -40,21 +42,24 @@ impl Kernel {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease")
             .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned());
         let cgroup_root = find_cgroup_root();
-        let types = load::kernel_types().map_err(|error| error.to_string());
-        let mechanisms = PROBES
-            .iter()
-            .map(|(mechanism, program)| {
-                let result = types
-                    .as_ref()
-                    .map_err(Clone::clone)
-                    .and_then(|types| load::probe(program, types, cgroup_root.as_deref()).map_err(|error| why(&error)));
-                (*mechanism, result)
+        let types = KernelTypes::shared();
+        let programs: Vec<Program> = PROBES.iter().map(|(_, program)| *program).collect();
+        let answers = types
+            .as_ref()
+            .map_err(why)
+            .and_then(|types| load::probe(&programs, types, cgroup_root.as_deref()).map_err(|error| why(&error)));
+        let mechanisms = PROBES.iter().map(|(mechanism, _)| *mechanism).enumerate();
+        let mechanisms = mechanisms
+            .map(|(index, mechanism)| match &answers {
+                Ok(answers) => (mechanism, answers[index].as_ref().map(|()| ()).map_err(why)),
+                Err(reason) => (mechanism, Err(reason.clone())),
             })
             .collect();
         Self {
             release,
             cgroup_root,
             mechanisms,
+            types: types.ok(),
         }
     }
 }

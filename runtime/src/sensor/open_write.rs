@@ -16,10 +16,10 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("on_sys_openat", Hook::Tracepoint("sys_exit_openat")),
-            Program::optional("on_sys_openat2", Hook::Tracepoint("sys_exit_openat2")),
-            Program::optional("on_sys_open", Hook::Tracepoint("sys_exit_open")),
-            Program::optional("on_sys_creat", Hook::Tracepoint("sys_exit_creat")),
+            Program::new("on_open_returned", Hook::Tracepoint("sys_exit_openat")),
+            Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_openat2")),
+            Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_open")),
+            Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_creat")),
         ],
         blind_to: "opens by io_uring, by 32-bit programs and by open_by_handle_at",
     },

@@ -1,6 +1,8 @@
 //! The planner: for each need the best way that this kernel has.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
+
+use crate::load::KernelTypes;
 
 use super::{ALL, Kernel, Mechanism, Need, Needs, Sensor, SensorError, Way};
 
@@ -12,6 +14,8 @@ pub struct Plan {
     pub cgroup_root: Option<PathBuf>,
     /// One entry for each sensor, needed or not, in the order of [`ALL`].
     pub entries: Vec<Planned>,
+    /// See [`Kernel`]: what opening the sensors and the snapshot share.
+    _types: Option<Arc<KernelTypes>>,
 }
 
 /// The decision about one sensor.
@@ -73,6 +77,7 @@ pub fn plan(needs: &Needs, kernel: &Kernel) -> Plan {
         release: kernel.release.clone(),
         cgroup_root: kernel.cgroup_root.clone(),
         entries: ALL.iter().map(|sensor| decide(*sensor, needs, kernel)).collect(),
+        _types: kernel.types.clone(),
     }
 }
 
@@ -178,6 +183,7 @@ mod tests {
             release: "6.1".to_owned(),
             cgroup_root: None,
             mechanisms: all.into_iter().map(answer).collect(),
+            types: None,
         }
     }
 

@@ -10,6 +10,7 @@ use plimsoll_runtime::{
     raw::{RawEvent, RawKind},
     read::{Eyes, Filter},
     sensor::{Kernel, Needs, plan},
+    snapshot::RawProcess,
 };
 
 /// Longest wait for an event that has happened already or is about to.
@@ -98,6 +99,10 @@ impl Watch {
             |_| true,
             |event| matches!(event.kind, RawKind::Lost { .. }),
         )
+    }
+
+    pub(crate) fn snapshot(&mut self) -> Vec<RawProcess> {
+        self.eyes.snapshot().unwrap()
     }
 
     pub(crate) fn lost(&self) -> u64 {

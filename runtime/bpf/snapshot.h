@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* Processes that run already: an exec record each, without filename and arguments, through a task iterator. */
 
+#pragma once
+
 #include "path.h"
 #include "task.h"
 
@@ -36,5 +38,3 @@ int on_task(struct bpf_iter__task *ctx)
 	give_back(scratch);
 	return 0;
 }
-
-char gpl_compatible[] SECTION("license") = "Dual MIT/GPL";
