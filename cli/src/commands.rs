@@ -1,5 +1,6 @@
 //! One module per subcommand; this file lists them.
 
+mod agent;
 mod db;
 mod scan;
 
@@ -8,6 +9,8 @@ use crate::exit::{Exit, Failure};
 /// What to do.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
+    /// Watch containers and say what their image should not do
+    Agent(agent::Arguments),
     /// Manage the vulnerability database
     Db(db::Arguments),
     /// Scan an image: packages, vulnerabilities, files, expected behaviour
@@ -17,6 +20,7 @@ pub(crate) enum Command {
 /// Runs the subcommand.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Agent(arguments) => agent::run(arguments),
         Command::Db(arguments) => db::run(arguments),
         Command::Scan(arguments) => scan::run(arguments),
     }

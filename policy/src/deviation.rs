@@ -10,7 +10,9 @@ pub struct Deviation {
     pub kind: DeviationKind,
     /// Which verb was judged.
     pub verb: Verb,
-    /// Two sentences: what happened in which phase, and what says that it is wrong.
+    /// What happened in which phase, without a full stop: `redis-server started /usr/bin/dash (sh -c id) while serving`.
+    pub summary: String,
+    /// The summary as a sentence, and another that says why it is wrong.
     pub explanation: String,
     /// What says that it is wrong.
     pub evidence: Vec<Evidence>,

@@ -55,15 +55,12 @@ fn unexpected(case: &Case<'_>, process: &Process) -> Judgement {
 fn session(case: &Case<'_>, process: &Process) -> Option<Deviation> {
     let against = case.against(Verb::Exec, Some(&process.exe))?;
     let priority = DeviationKind::Session.priority(against.confidence);
+    let summary = format!("{} was started {}", started(process), phase_words(Phase::Session));
     Some(Deviation {
         kind: DeviationKind::Session,
         verb: Verb::Exec,
-        explanation: format!(
-            "{} was started {}, not by the container's own programs. {}",
-            started(process),
-            phase_words(Phase::Session),
-            against.because
-        ),
+        explanation: format!("{summary}, not by the container's own programs. {}", against.because),
+        summary,
         expected: case
             .profile
             .expected(Verb::Exec, case.subject, case.phase)
@@ -128,14 +125,12 @@ fn drift(case: &Case<'_>, process: &Process, filename: &str, entry: Entry) -> Op
         Entry::Inside => case.subject_name(),
         Entry::First | Entry::Outside => "the container runtime".to_owned(),
     };
+    let summary = format!("{who} started {} {}", started(process), phase_words(case.phase));
     Some(Deviation {
         kind,
         verb: Verb::Exec,
-        explanation: format!(
-            "{who} started {} {}. A container runs its image's programs only, and {detail}.",
-            started(process),
-            phase_words(case.phase)
-        ),
+        explanation: format!("{summary}. A container runs its image's programs only, and {detail}."),
+        summary,
         expected: case.expected(
             Verb::Exec,
             &Against {

@@ -167,15 +167,12 @@ impl<'a> Case<'a> {
     }
 
     pub(crate) fn deviation(&self, kind: DeviationKind, verb: Verb, act: &str, against: Against) -> Deviation {
+        let summary = format!("{} {act} {}", self.subject_name(), phase_words(self.phase));
         Deviation {
             kind,
             verb,
-            explanation: format!(
-                "{} {act} {}. {}",
-                self.subject_name(),
-                phase_words(self.phase),
-                against.because
-            ),
+            explanation: format!("{summary}. {}", against.because),
+            summary,
             expected: self.expected(verb, &against),
             priority: kind.priority(against.confidence),
             confidence: against.confidence,

@@ -1,10 +1,18 @@
 //! Kernel events in, alerts out: sensors, state, container identity, profile and rule checks, sinks.
 
+pub mod agent;
+mod alert;
 pub mod capture;
+pub mod identity;
+pub mod images;
 mod limits;
 mod load;
+mod phase;
+mod pipeline;
 pub mod raw;
 pub mod read;
 pub mod sensor;
+pub mod sink;
 pub mod snapshot;
+mod state;
 pub mod wire;

@@ -1,0 +1,244 @@
+//! `plimsoll agent`: watches this machine's containers, or replays a recording; `agent doctor` says what it can see.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use plimsoll_rules::{RuleFile, RuleSet};
+use plimsoll_runtime::{
+    agent::{self, AgentError, Options, Summary},
+    sensor::{Kernel, Needs, plan},
+    sink::{self, Sink, SinkOptions},
+};
+
+use crate::exit::{Exit, Failure};
+
+/// Longest rule file, and most of them in a folder.
+const MAX_RULE_FILE_BYTES: u64 = 16 << 20;
+const MAX_RULE_FILES: usize = 1_000;
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Folder of scan reports (plimsoll scan IMAGE -o json=FOLDER/NAME.json)
+    #[arg(long, value_name = "FOLDER", default_value = "/var/lib/plimsoll/images", alias = "reports")]
+    images: PathBuf,
+    /// Rule file, or folder of *.yaml and *.yml files, loaded after the shipped rules; may be repeated
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// Leave the shipped rules out
+    #[arg(long)]
+    no_shipped_rules: bool,
+    /// How alerts are written to standard output
+    #[arg(long, value_name = "FORMAT", default_value = "line", alias = "output", value_parser = ["line", "json"])]
+    format: String,
+    /// Explain each alert in indented lines below it (with --format line)
+    #[arg(long)]
+    explain: bool,
+    /// Write an alert again when more follows from it
+    #[arg(long)]
+    updates: bool,
+    /// Also append alerts as JSON lines to a file
+    #[arg(long, value_name = "FILE")]
+    alert_file: Option<PathBuf>,
+    /// Record what the sensors say into a file
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Replay a recording instead of watching this machine
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// Name of this node in alerts; default: the host's name, in a replay the recorded one
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Say which sensors this kernel allows, and what goes unseen without the others
+    Doctor,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    if let Some(Command::Doctor) = arguments.command {
+        return doctor();
+    }
+    let rules = load_rules(&arguments.rules, arguments.no_shipped_rules)?;
+    let options = Options {
+        images: arguments.images.clone(),
+        rules,
+        node: arguments.node.clone(),
+        record: arguments.record.clone(),
+        sinks: open_sinks(&arguments)?,
+        notice: Box::new(|text| eprintln!("notice: {}", plimsoll_policy::escape(text))),
+    };
+    let summary = match &arguments.replay {
+        Some(path) => agent::replay(options, path).map_err(explain)?,
+        None => watch(options)?,
+    };
+    report(&summary);
+    Ok(Exit::Go)
+}
+
+fn watch(options: Options) -> Result<Summary, Failure> {
+    let plan = plan(&Needs::all(), &Kernel::probe());
+    for entry in plan.entries.iter().filter(|entry| entry.way.is_none()) {
+        eprintln!("notice: {} go unseen: {}", entry.title, entry.without_it);
+    }
+    let (images, rules) = (options.images.display().to_string(), options.rules.rules().len());
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(Arc::clone(&stop))?;
+    agent::run(options, &plan, &stop, || {
+        eprintln!("ready: {rules} rules, scan reports from {images}");
+    })
+    .map_err(explain)
+}
+
+fn doctor() -> Result<Exit, Failure> {
+    let plan = plan(&Needs::all(), &Kernel::probe());
+    print!("{plan}");
+    Ok(match plan.is_complete() {
+        true => Exit::Go,
+        false => Exit::Incomplete,
+    })
+}
+
+fn open_sinks(arguments: &Arguments) -> Result<Vec<Box<dyn Sink>>, Failure> {
+    let options = SinkOptions {
+        explain: arguments.explain,
+        updates: arguments.updates,
+        path: arguments.alert_file.clone(),
+    };
+    let names = [Some(arguments.format.as_str()), arguments.alert_file.as_ref().map(|_| "file")];
+    let kinds = names.into_iter().flatten().filter_map(sink::find);
+    kinds
+        .map(|kind| {
+            kind.open(&options).map_err(|error| {
+                let context = anyhow::Error::new(error).context(format!("open alert sink `{}`", kind.name()));
+                Failure::new(Exit::Usage, context, "name a file in a folder that you may write to")
+            })
+        })
+        .collect()
+}
+
+fn load_rules(paths: &[PathBuf], no_shipped_rules: bool) -> Result<RuleSet, Failure> {
+    let mut files = match no_shipped_rules {
+        true => Vec::new(),
+        false => RuleSet::shipped_files(),
+    };
+    for path in paths {
+        for file in rule_files(path).map_err(|error| unreadable(path, error))? {
+            let text = read_rule_file(&file).map_err(|error| unreadable(&file, error))?;
+            files.push(RuleFile { name: file.display().to_string(), text });
+        }
+    }
+    let loaded = RuleSet::load(&files).map_err(|diagnostics| {
+        let lines: Vec<String> = diagnostics
+            .iter()
+            .map(|one| format!("{}:{}:{}: {}", one.file, one.line, one.column, one.message))
+            .collect();
+        let error = anyhow::anyhow!("load rules: {}", lines.join("; "));
+        Failure::new(Exit::Usage, error, "correct the rule file, or leave it out")
+    })?;
+    for one in &loaded.diagnostics {
+        let message = plimsoll_policy::escape(&one.message);
+        eprintln!("warning: {}:{}:{}: {message}", one.file, one.line, one.column);
+    }
+    Ok(loaded.rules)
+}
+
+fn rule_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)?.take(MAX_RULE_FILES) {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_rule_file(path: &Path) -> std::io::Result<String> {
+    if fs::metadata(path)?.len() > MAX_RULE_FILE_BYTES {
+        return Err(std::io::Error::other(format!("is over {MAX_RULE_FILE_BYTES} bytes")));
+    }
+    fs::read_to_string(path)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Failure {
+    let context = anyhow::Error::new(error).context(format!("read rules from {}", path.display()));
+    Failure::new(Exit::Usage, context, "give --rules a readable YAML file or a folder of them")
+}
+
+/// SIGINT and SIGTERM end the agent after it has told what it knows.
+fn stop_on_signal(stop: Arc<AtomicBool>) -> Result<(), Failure> {
+    let wait = move || -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            Ok(())
+        })
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Err(error) = wait() {
+            tracing::warn!(%error, "signals are not handled");
+            return;
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    match thread {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let context = anyhow::Error::new(error).context("start the thread that waits for signals");
+            Err(Failure::new(Exit::Incomplete, context, "raise the limit of threads"))
+        }
+    }
+}
+
+fn explain(error: AgentError) -> Failure {
+    let (exit, hint) = match &error {
+        AgentError::Sensor(_) => (
+            Exit::Target,
+            "run as root on a kernel from 5.8 with BTF; `plimsoll agent doctor` says what is missing, and --replay needs neither",
+        ),
+        AgentError::Images { .. } => (Exit::Usage, "give --images a folder that you may read"),
+        AgentError::Open { .. } => (Exit::Target, "name a file that you may read (--replay) or write (--record)"),
+        AgentError::Capture { .. } => (Exit::Target, "use a file that this version's `plimsoll agent --record` wrote"),
+        AgentError::Thread(_) => (Exit::Incomplete, "raise the limit of threads"),
+    };
+    Failure::new(exit, error, hint)
+}
+
+fn report(summary: &Summary) {
+    let counts = &summary.counts;
+    eprintln!(
+        "done: {} events, {} alerts, {} more events belong to them; {} containers, {} with a scan report",
+        counts.events, counts.alerts, counts.followed, counts.containers, counts.known_images
+    );
+    let losses = [
+        (counts.lost_in_ring, "events lost in the kernel's ring buffer"),
+        (counts.lost_in_queue, "events lost in the agent's queue"),
+        (counts.undecodable, "events not decoded"),
+        (counts.untracked_processes, "processes not tracked"),
+        (counts.unknown_containers, "containers not identified in time"),
+        (summary.undelivered, "alerts or notices not written"),
+    ];
+    for (count, what) in losses.into_iter().filter(|(count, _)| *count > 0) {
+        eprintln!("done: {count} {what}");
+    }
+}

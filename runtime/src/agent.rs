@@ -1,0 +1,297 @@
+//! The agent: sensors, identity, pipeline and sinks on their threads, from start to the last alert.
+
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use plimsoll_model::Note;
+use plimsoll_rules::RuleSet;
+
+use crate::{
+    alert::Told,
+    capture::CaptureError,
+    identity::{self, Answer, Cgroups},
+    images::Images,
+    limits::{MAX_BATCHES, MAX_OUTPUTS},
+    pipeline::{Counts, Output, Pipeline, Setup},
+    raw::RawEvent,
+    sensor::{Plan, SensorError},
+    sink::Sink,
+};
+
+mod delivery;
+mod record;
+mod replay;
+mod watch;
+
+pub use replay::replay;
+
+/// How an agent runs.
+pub struct Options {
+    /// Folder of scan reports.
+    pub images: PathBuf,
+    /// Rules to evaluate.
+    pub rules: RuleSet,
+    /// Name of this node; in a replay `None` means the recorded one.
+    pub node: Option<String>,
+    /// File into which everything that the sensors say is recorded.
+    pub record: Option<PathBuf>,
+    /// Where alerts go.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// Called with every notice, on the thread that delivers alerts.
+    pub notice: Box<dyn FnMut(&str) + Send>,
+}
+
+/// What an agent did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Counts of the pipeline.
+    pub counts: Counts,
+    /// Alerts that a sink could not write.
+    pub undelivered: u64,
+}
+
+/// Why an agent could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Sensors could not be loaded or read.
+    #[error("watch this machine: {0}")]
+    Sensor(#[from] SensorError),
+    /// The folder of scan reports could not be listed.
+    #[error("list scan reports in {folder}: {source}")]
+    Images {
+        /// The folder.
+        folder: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A capture could not be written or read.
+    #[error("use capture {path}: {source}")]
+    Capture {
+        /// The file.
+        path: String,
+        /// What was wrong.
+        #[source]
+        source: CaptureError,
+    },
+    /// A file of the capture could not be opened.
+    #[error("open capture {path}: {source}")]
+    Open {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A thread could not be started.
+    #[error("start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// What the pipeline's thread receives.
+enum Input {
+    Batch(Vec<RawEvent>),
+    Answer(u64, Box<Answer>),
+    Failed(SensorError),
+}
+
+/// The pipeline is woken at least this often, to tell what is due.
+const TICK: Duration = Duration::from_millis(20);
+/// Events may be this long on their way from the kernel.
+const SLACK_NS: u64 = 20_000_000;
+
+/// Runs until `stop` is set. Calls `ready` once everything is attached.
+///
+/// # Errors
+/// The sensors cannot be loaded, or a file cannot be opened.
+pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl FnOnce()) -> Result<Summary, AgentError> {
+    let (images, notes) = open_images(&options.images)?;
+    let host_too = wants_host(&options.rules);
+    let boot_offset_ns = boot_offset_ns();
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let node = options.node.unwrap_or_else(node_name);
+    let mut recorder = match &options.record {
+        Some(path) => Some(record::Recorder::create(path, &boot_id, boot_offset_ns, &node)?),
+        None => None,
+    };
+    let (sender, inputs) = sync_channel(MAX_BATCHES);
+    let answers = sender.clone();
+    let tell = move |cgroup_id, answer| answers.send(Input::Answer(cgroup_id, Box::new(answer))).is_ok();
+    let cgroups = Cgroups::find();
+    let (asker, _identity) = identity::start(cgroups, images, tell).map_err(AgentError::Thread)?;
+    let setup = Setup {
+        node: node.into(),
+        boot_id,
+        boot_offset_ns,
+        rules: Arc::new(options.rules),
+        images_folder: options.images.display().to_string(),
+        asker: Some(asker),
+    };
+    let (outputs, delivery) = deliver(options.sinks, options.notice)?;
+    let mut run = Run {
+        pipeline: Pipeline::new(setup),
+        outputs,
+        out: Vec::new(),
+        boot_offset_ns,
+        undelivered: 0,
+    };
+    run.say_notes(&notes);
+
+    let mut eyes = watch::open(plan, host_too)?;
+    for process in eyes.snapshot()? {
+        if let Some(recorder) = &mut recorder {
+            recorder.process(&process)?;
+        }
+        run.pipeline.seed(process, &mut run.out);
+    }
+    let watcher = watch::start(eyes, sender, Arc::clone(stop)).map_err(AgentError::Thread)?;
+    ready();
+    let result = run.loop_until_closed(&inputs, recorder.as_mut());
+    stop.store(true, Ordering::Relaxed);
+    drop(inputs);
+    let _ = watcher.join();
+    run.pipeline.finish(&mut run.out);
+    let recorded = run.flush(recorder.as_mut());
+    let summary = run.end(delivery);
+    result.and(recorded)?;
+    if let Some(recorder) = recorder {
+        recorder.finish()?;
+    }
+    Ok(summary)
+}
+
+struct Run {
+    pipeline: Pipeline,
+    outputs: SyncSender<delivery::Parcel>,
+    out: Vec<Output>,
+    boot_offset_ns: u64,
+    undelivered: u64,
+}
+
+impl Run {
+    fn say_notes(&mut self, notes: &[Note]) {
+        for note in notes {
+            self.out
+                .push(Output::Notice(format!("scan report {}: {}", note.subject, note.detail)));
+        }
+    }
+
+    /// Ends when the watcher has drained the ring buffer and closed its end.
+    fn loop_until_closed(
+        &mut self,
+        inputs: &Receiver<Input>,
+        mut recorder: Option<&mut record::Recorder>,
+    ) -> Result<(), AgentError> {
+        loop {
+            match inputs.recv_timeout(TICK) {
+                Ok(Input::Batch(batch)) if batch.is_empty() => return Ok(()),
+                Ok(Input::Batch(batch)) => {
+                    let mut last_ns = 0;
+                    for event in batch {
+                        last_ns = event.time_ns.max(last_ns);
+                        if let Some(recorder) = &mut recorder {
+                            recorder.event(&event)?;
+                        }
+                        self.pipeline.push(event, &mut self.out);
+                    }
+                    // While there is more to read, the stream's own clock counts: what is late must not look missing.
+                    self.pipeline
+                        .tick(last_ns.saturating_add(self.boot_offset_ns), &mut self.out);
+                }
+                Ok(Input::Answer(cgroup_id, answer)) => self.pipeline.answer(cgroup_id, *answer, &mut self.out),
+                Ok(Input::Failed(error)) => return Err(error.into()),
+                Err(RecvTimeoutError::Timeout) => self
+                    .pipeline
+                    .tick(wall_clock_ns().saturating_sub(SLACK_NS), &mut self.out),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            self.flush(recorder.as_deref_mut())?;
+        }
+    }
+
+    /// Hands over what came out. A sink that is slower than the alerts blocks nobody: what does not fit is counted.
+    fn flush(&mut self, mut recorder: Option<&mut record::Recorder>) -> Result<(), AgentError> {
+        for output in self.out.drain(..) {
+            if let (Output::Identified(container), Some(recorder)) = (&output, &mut recorder) {
+                recorder.container((**container).clone())?;
+            }
+            if let Some(parcel) = parcel(output)
+                && self.outputs.try_send(parcel).is_err()
+            {
+                self.undelivered += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self, delivery: JoinHandle<u64>) -> Summary {
+        drop(self.outputs);
+        let failed = delivery.join().unwrap_or(0);
+        Summary {
+            counts: self.pipeline.counts(),
+            undelivered: self.undelivered + failed,
+        }
+    }
+}
+
+fn parcel(output: Output) -> Option<delivery::Parcel> {
+    match output {
+        Output::Told(Told::New(alert)) => Some(delivery::Parcel::Alert(alert)),
+        Output::Told(Told::Changed(alert)) => Some(delivery::Parcel::Changed(alert)),
+        Output::Notice(text) => Some(delivery::Parcel::Notice(text)),
+        Output::Identified(_) => None,
+    }
+}
+
+type Delivery = (SyncSender<delivery::Parcel>, JoinHandle<u64>);
+
+fn deliver(sinks: Vec<Box<dyn Sink>>, notice: Box<dyn FnMut(&str) + Send>) -> Result<Delivery, AgentError> {
+    let (sender, parcels) = sync_channel(MAX_OUTPUTS);
+    let handle = thread::Builder::new()
+        .name("sinks".to_owned())
+        .spawn(move || delivery::deliver(&parcels, sinks, notice))
+        .map_err(AgentError::Thread)?;
+    Ok((sender, handle))
+}
+
+fn open_images(folder: &std::path::Path) -> Result<(Images, Vec<Note>), AgentError> {
+    Images::open(folder).map_err(|source| AgentError::Images {
+        folder: folder.display().to_string(),
+        source,
+    })
+}
+
+/// Whether a rule needs more of the host's processes than the tree does.
+fn wants_host(rules: &RuleSet) -> bool {
+    let host = rules.wants().host;
+    host.open_read || host.open_write || host.connect || host.bind || host.listen
+}
+
+fn wall_clock_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn boot_offset_ns() -> u64 {
+    wall_clock_ns().saturating_sub(crate::read::boot_time_ns())
+}
+
+fn node_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}

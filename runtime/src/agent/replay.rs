@@ -1,0 +1,114 @@
+//! A capture in, the alerts of the recorded run out. The clock is the capture's.
+
+use std::{fs::File, io::BufReader, path::Path, sync::Arc};
+
+use super::{AgentError, Options, Run, Summary, deliver, open_images, record::failed};
+use crate::{
+    capture::{Item, Reader},
+    identity::Answer,
+    images::Images,
+    pipeline::{Output, Pipeline, Setup},
+};
+
+/// Replays a capture. Containers are known from the start, since the capture is read twice: the first time for them.
+///
+/// # Errors
+/// The file is no capture, or scan reports cannot be listed.
+pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
+    let (images, notes) = open_images(&options.images)?;
+    let mut containers = Vec::new();
+    let mut start = None;
+    let capture_notes = each(path, |item| match item {
+        Item::Start {
+            boot_id,
+            boot_offset_ns,
+            node,
+            ..
+        } => start = Some((boot_id, boot_offset_ns, node)),
+        Item::Container(container) => containers.push(container),
+        Item::Process(_) | Item::Event(_) => {}
+    })?;
+    let (boot_id, boot_offset_ns, recorded_node) = start.unwrap_or_default();
+    let setup = Setup {
+        node: options.node.unwrap_or(recorded_node).into(),
+        boot_id,
+        boot_offset_ns,
+        rules: Arc::new(options.rules),
+        images_folder: options.images.display().to_string(),
+        asker: None,
+    };
+    let (outputs, delivery) = deliver(options.sinks, options.notice)?;
+    let mut run = Run {
+        pipeline: Pipeline::new(setup),
+        outputs,
+        out: Vec::new(),
+        boot_offset_ns,
+        undelivered: 0,
+    };
+    run.say_notes(&notes);
+    for note in capture_notes {
+        run.out
+            .push(Output::Notice(format!("capture {}: {}", note.subject, note.detail)));
+    }
+    let mut are_known = false;
+    each(path, |item| match item {
+        Item::Start { .. } | Item::Container(_) => {}
+        Item::Process(process) => {
+            let is_first = process.task.pid == 1;
+            run.pipeline.seed(process, &mut run.out);
+            // The host's first process says which mount namespace is the host's; containers are placed against it.
+            if is_first && !std::mem::replace(&mut are_known, true) {
+                introduce(&mut run, &containers, &images);
+            }
+        }
+        Item::Event(event) => {
+            if !std::mem::replace(&mut are_known, true) {
+                introduce(&mut run, &containers, &images);
+            }
+            let now_ns = event.time_ns.saturating_add(boot_offset_ns);
+            run.pipeline.tick(now_ns, &mut run.out);
+            run.pipeline.push(event, &mut run.out);
+            run.send();
+        }
+    })?;
+    run.pipeline.finish(&mut run.out);
+    run.send();
+    Ok(run.end(delivery))
+}
+
+impl Run {
+    /// A replay waits for its sinks: nothing is lost, and there is nobody to hold up.
+    fn send(&mut self) {
+        for output in self.out.drain(..) {
+            if let Some(parcel) = super::parcel(output)
+                && self.outputs.send(parcel).is_err()
+            {
+                self.undelivered += 1;
+            }
+        }
+    }
+}
+
+fn introduce(run: &mut Run, containers: &[plimsoll_model::Container], images: &Images) {
+    for container in containers {
+        let image = container.image.as_ref().and_then(|image| images.find(image, &[]));
+        let answer = Answer::Container {
+            container: Box::new(container.clone()),
+            image,
+            notes: Vec::new(),
+        };
+        run.pipeline.answer(container.cgroup_id, answer, &mut run.out);
+    }
+}
+
+fn each(path: &Path, mut take: impl FnMut(Item)) -> Result<Vec<plimsoll_model::Note>, AgentError> {
+    let file = File::open(path).map_err(|source| AgentError::Open {
+        path: path.display().to_string(),
+        source,
+    })?;
+    let mut reader = Reader::new(BufReader::new(file)).map_err(|source| failed(path, source))?;
+    while let Some(item) = reader.next_item().map_err(|source| failed(path, source))? {
+        take(item);
+    }
+    Ok(reader.notes().to_vec())
+}

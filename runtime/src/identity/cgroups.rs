@@ -1,0 +1,77 @@
+//! Cgroup ids to paths: the cgroup v2 hierarchy as a folder tree, in which a folder's inode number is the id.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::read_bounded;
+use crate::limits::{MAX_CGROUPS, MAX_PROC_FILE_BYTES};
+
+/// Where the cgroup v2 hierarchy is mounted.
+#[derive(Debug, Clone)]
+pub(crate) struct Cgroups {
+    mount: Option<PathBuf>,
+}
+
+impl Cgroups {
+    /// Looks the mount point up in `/proc/self/mountinfo`.
+    pub(crate) fn find() -> Self {
+        let text = read_bounded(Path::new("/proc/self/mountinfo"), MAX_PROC_FILE_BYTES).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let mount = super::mounts::parse(&text)
+            .filter(|mount| mount.kind == "cgroup2" && mount.root == "/")
+            .map(|mount| PathBuf::from(mount.point))
+            .next();
+        Self { mount }
+    }
+
+    /// All cgroups that exist, as id and path.
+    pub(crate) fn list(&self) -> Vec<(u64, String)> {
+        let Some(mount) = &self.mount else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut folders = vec![mount.clone()];
+        while let Some(folder) = folders.pop() {
+            let Ok(data) = fs::metadata(&folder) else { continue };
+            if found.len() >= MAX_CGROUPS {
+                break;
+            }
+            found.push((data.ino(), path_below(mount, &folder)));
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            folders.extend(
+                entries
+                    .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                    .map(|entry| entry.path()),
+            );
+        }
+        found
+    }
+
+    /// Path of a cgroup: from the process that was seen in it, else by a walk.
+    pub(crate) fn path_of(&self, cgroup_id: u64, pid: i32) -> Option<String> {
+        let mount = self.mount.as_ref()?;
+        let is_it = |path: &String| {
+            fs::metadata(mount.join(path.trim_start_matches('/'))).is_ok_and(|data| data.ino() == cgroup_id)
+        };
+        if let Some(path) = of_process(pid).filter(is_it) {
+            return Some(path);
+        }
+        self.list()
+            .into_iter()
+            .find(|(id, _)| *id == cgroup_id)
+            .map(|(_, path)| path)
+    }
+}
+
+/// The `0::` line of `/proc/PID/cgroup` (cgroups(7)).
+fn of_process(pid: i32) -> Option<String> {
+    let text = read_bounded(Path::new(&format!("/proc/{pid}/cgroup")), MAX_PROC_FILE_BYTES).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    Some(text.lines().find_map(|line| line.strip_prefix("0::"))?.to_owned())
+}
+
+fn path_below(mount: &Path, folder: &Path) -> String {
+    let rest = folder.strip_prefix(mount).unwrap_or(folder);
+    format!("/{}", rest.display())
+}

@@ -1,0 +1,226 @@
+//! Scan reports by digest: a folder of `plimsoll scan -o json` files in, profiles and origins of executables out.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use plimsoll_model::{
+    ContainerImage, Digest, ExeFile, ExecutableOrigin, Note, NoteKind, Process, ScanReport, Severity, schema,
+};
+use plimsoll_policy::{CompiledProfile, KnownFiles};
+
+use crate::limits::{MAX_ALERT_VULNERABILITIES, MAX_ORIGINS, MAX_REPORT_BYTES, MAX_REPORTS};
+
+/// An image that was scanned.
+#[derive(Debug)]
+pub struct KnownImage {
+    /// The scan.
+    pub report: ScanReport,
+    /// Its profile, ready for questions.
+    pub profile: CompiledProfile,
+    /// Its files that can run.
+    pub files: KnownFiles,
+    origins: Mutex<HashMap<(Box<str>, bool), Arc<ExecutableOrigin>>>,
+}
+
+impl KnownImage {
+    /// Indexes a report.
+    pub fn new(mut report: ScanReport) -> Self {
+        // The list of files says which package owns one; the packages' own lists are most of a report.
+        for package in &mut report.sbom.packages {
+            package.files = Vec::new();
+        }
+        Self {
+            profile: CompiledProfile::new(report.profile.clone()),
+            files: KnownFiles::new(&report.files),
+            report,
+            origins: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Where the executable of a process comes from.
+    pub fn origin(&self, process: &Process) -> Arc<ExecutableOrigin> {
+        let is_modified = process.exe_file.is_upper_layer || process.exe_file.is_memfd;
+        let key = (Box::from(process.exe.as_str()), is_modified);
+        let Ok(mut origins) = self.origins.lock() else {
+            return Arc::new(self.make_origin(&process.exe, process.exe_file));
+        };
+        if let Some(origin) = origins.get(&key) {
+            return Arc::clone(origin);
+        }
+        let origin = Arc::new(self.make_origin(&process.exe, process.exe_file));
+        // A container can run any number of files; forgetting all costs little and needs no order.
+        if origins.len() >= MAX_ORIGINS {
+            origins.clear();
+        }
+        origins.insert(key, Arc::clone(&origin));
+        origin
+    }
+
+    fn make_origin(&self, exe: &str, file: ExeFile) -> ExecutableOrigin {
+        let is_modified = file.is_upper_layer || file.is_memfd;
+        let entry = match file.is_memfd {
+            true => None,
+            false => self
+                .files
+                .find(exe)
+                .and_then(|position| self.report.files.get(position)),
+        };
+        // What the image says of a path does not hold for another file in its place.
+        let same = entry.filter(|_| !is_modified);
+        let package_index = same.and_then(|entry| entry.package);
+        let package = package_index.and_then(|index| self.report.sbom.packages.get(usize::try_from(index).ok()?));
+        let layer = same.and_then(|entry| self.report.layers.get(usize::try_from(entry.layer).ok()?));
+        let mut vulnerabilities: Vec<(String, Severity)> = Vec::new();
+        let (mut count, mut known_exploited) = (0, false);
+        for found in self.report.matches.iter().flatten() {
+            if Some(found.package) == package_index {
+                count += 1;
+                known_exploited |= found.vulnerability.known_exploited;
+                if vulnerabilities.len() < MAX_ALERT_VULNERABILITIES {
+                    vulnerabilities.push((found.vulnerability.id.clone(), found.vulnerability.severity));
+                }
+            }
+        }
+        ExecutableOrigin {
+            path: exe.to_owned(),
+            is_in_image: entry.is_some(),
+            is_modified,
+            digest: same.and_then(|entry| entry.digest),
+            package: package.map(|package| format!("{} {}", package.name, package.version)),
+            layer_diff_id: layer.map(|layer| layer.diff_id),
+            layer_created_by: layer.and_then(|layer| layer.created_by.clone()),
+            vulnerabilities,
+            vulnerability_count: count,
+            known_exploited,
+        }
+    }
+}
+
+/// All reports of a folder, and those that come later.
+#[derive(Debug, Default)]
+pub struct Images {
+    folder: Option<PathBuf>,
+    images: Vec<Arc<KnownImage>>,
+    /// By config digest, then manifest digest: positions in `images`, later files win.
+    by_digest: HashMap<Digest, usize>,
+    by_layers: HashMap<Vec<Digest>, usize>,
+    read: HashSet<(PathBuf, u64, Option<std::time::SystemTime>)>,
+}
+
+impl Images {
+    /// Reads every report of a folder. A folder that does not exist yet is empty; a file that is no report is a note.
+    ///
+    /// # Errors
+    /// The folder exists and cannot be listed.
+    pub fn open(folder: &Path) -> io::Result<(Self, Vec<Note>)> {
+        let mut images = Self {
+            folder: Some(folder.to_owned()),
+            ..Self::default()
+        };
+        let notes = images.refresh()?;
+        Ok((images, notes))
+    }
+
+    /// Adds one report.
+    pub fn add(&mut self, report: ScanReport) {
+        let position = self.images.len();
+        if let Some(digest) = report.image.manifest_digest {
+            self.by_digest.insert(digest, position);
+        }
+        self.by_digest.insert(report.image.config_digest, position);
+        self.by_layers.insert(report.image.diff_ids.clone(), position);
+        self.images.push(Arc::new(KnownImage::new(report)));
+    }
+
+    /// How many reports there are.
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// The report of a container's image: by config digest, then manifest digest, then layers.
+    pub fn find(&self, image: &ContainerImage, diff_ids: &[Digest]) -> Option<Arc<KnownImage>> {
+        let by = |digest: Option<Digest>| digest.and_then(|digest| self.by_digest.get(&digest));
+        let position = by(image.config_digest)
+            .or_else(|| by(image.manifest_digest))
+            .or_else(|| self.by_layers.get(diff_ids).filter(|_| !diff_ids.is_empty()))?;
+        self.images.get(*position).cloned()
+    }
+
+    /// Reads files that are new or changed.
+    ///
+    /// # Errors
+    /// The folder exists and cannot be listed.
+    pub fn refresh(&mut self) -> io::Result<Vec<Note>> {
+        let Some(folder) = self.folder.clone() else {
+            return Ok(Vec::new());
+        };
+        let mut paths = match list(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        paths.sort();
+        let mut notes = Vec::new();
+        for path in paths {
+            let Ok(data) = fs::metadata(&path) else { continue };
+            if !data.is_file() || !self.read.insert((path.clone(), data.len(), data.modified().ok())) {
+                continue;
+            }
+            let name = path.display().to_string();
+            if data.len() > MAX_REPORT_BYTES {
+                notes.push(Note::new(
+                    NoteKind::Limit,
+                    name,
+                    format!("is over {MAX_REPORT_BYTES} bytes"),
+                ));
+            } else if self.images.len() >= MAX_REPORTS {
+                notes.push(Note::new(
+                    NoteKind::Limit,
+                    name,
+                    format!("is one more than {MAX_REPORTS} reports"),
+                ));
+            } else {
+                match read_report(&path) {
+                    Ok(report) => self.add(report),
+                    Err(reason) => notes.push(Note::new(NoteKind::Unreadable, name, reason)),
+                }
+            }
+        }
+        Ok(notes)
+    }
+}
+
+fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)?.take(4 * MAX_REPORTS) {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+fn read_report(path: &Path) -> Result<ScanReport, String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_REPORT_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string())?;
+    let report: ScanReport = serde_json::from_slice(&bytes).map_err(|error| format!("is no scan report: {error}"))?;
+    if report.schema != schema::SCAN_REPORT {
+        return Err(format!("has schema `{}`, not `{}`", report.schema, schema::SCAN_REPORT));
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! One running container's processes: in which phase each is, judged by lineage, and which alert it belongs to.
+//!
+//! The first process is the *lead*. It is in its entrypoint until it executes the image's main program, then it serves.
+//! Children take their parent's phase as it is when they are made, so a helper that the entrypoint left running stays an
+//! entrypoint's helper, and a server that the entrypoint starts for a moment (PostgreSQL's initdb) is not yet serving. A
+//! process that nobody in the container made came from outside: it is the runtime's own until it executes a program in
+//! the container's mount namespace, then it is the container's first process, a health check, or a session.
+
+use std::{collections::HashMap, sync::Arc};
+
+use plimsoll_model::{Container, EventKind, Phase, Process, ProcessKey};
+use plimsoll_policy::{CompiledProfile, Entry};
+
+use crate::{
+    images::KnownImage,
+    limits::MAX_PROCESSES_PER_CONTAINER,
+    state::{Home, Seen},
+};
+
+/// A running container and its processes.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    /// What its engine says of it.
+    pub(crate) container: Arc<Container>,
+    /// The scan of its image; `None` when there is none.
+    pub(crate) image: Option<Arc<KnownImage>>,
+    /// Set once the first program runs in it.
+    pub(crate) mount_namespace: Option<u32>,
+    host_mount_namespace: u32,
+    first: Option<ProcessKey>,
+    roles: HashMap<ProcessKey, Role>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Role {
+    phase: Phase,
+    /// When it executes the main program, the container serves.
+    is_lead: bool,
+    /// The alert that it is a consequence of.
+    cause: Option<u64>,
+}
+
+/// Where an event is placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// Phase of the process that did it, after the event. `None` when its origin was lost.
+    pub(crate) phase: Option<Phase>,
+    /// For an exec: who asked for it.
+    pub(crate) entry: Entry,
+    /// The open alert that the process is a consequence of.
+    pub(crate) cause: Option<u64>,
+}
+
+/// First processes that only start and reap one child: the child leads.
+const WRAPPERS: &[&str] = &[
+    "tini",
+    "tini-static",
+    "docker-init",
+    "dumb-init",
+    "catatonit",
+    "podman-init",
+];
+const SHELLS: &[&str] = &["sh", "dash", "bash", "ash", "busybox"];
+
+impl Sandbox {
+    /// A container whose processes are not known yet.
+    pub(crate) fn new(container: Arc<Container>, image: Option<Arc<KnownImage>>, host_mount_namespace: u32) -> Self {
+        Self {
+            container,
+            image,
+            mount_namespace: None,
+            host_mount_namespace,
+            first: None,
+            roles: HashMap::new(),
+        }
+    }
+
+    fn profile(&self) -> Option<&CompiledProfile> {
+        self.image.as_ref().map(|image| &image.profile)
+    }
+
+    /// Whether no process is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.roles.is_empty()
+    }
+
+    /// Places a process that ran before the agent; parents come first.
+    pub(crate) fn seed(&mut self, seen: &Seen) {
+        let process = &seen.event.process;
+        let Some(mut role) = self.role_of(seen) else { return };
+        if role.phase == Phase::Init && self.is_inside(seen) {
+            role = self.enter(process, seen.mount_namespace).0;
+        }
+        self.lead_on(process, &mut role);
+        self.set(process.key, role);
+    }
+
+    /// Takes in one event and says where it is placed.
+    pub(crate) fn advance(&mut self, seen: &Seen) -> Placed {
+        let process = &seen.event.process;
+        let Some(mut role) = self.role_of(seen) else {
+            return Placed {
+                phase: None,
+                entry: Entry::Inside,
+                cause: None,
+            };
+        };
+        let mut entry = Entry::Inside;
+        match &seen.event.kind {
+            EventKind::Exec { .. } => {
+                if role.phase == Phase::Init && self.is_inside(seen) {
+                    (role, entry) = self.enter(process, seen.mount_namespace);
+                }
+                self.lead_on(process, &mut role);
+                self.set(process.key, role);
+            }
+            EventKind::Fork { child } => {
+                self.set(process.key, role);
+                let is_lead = role.is_lead && is_wrapper(process);
+                self.set(child.key, Role { is_lead, ..role });
+            }
+            EventKind::Exit { .. } => {
+                self.roles.remove(&process.key);
+                if self.first == Some(process.key) {
+                    self.first = None;
+                }
+            }
+            _ => self.set(process.key, role),
+        }
+        Placed {
+            phase: Some(role.phase),
+            entry,
+            cause: role.cause,
+        }
+    }
+
+    /// From now on this process and what it starts are consequences of an alert.
+    pub(crate) fn blame(&mut self, key: ProcessKey, alert: u64) {
+        if let Some(role) = self.roles.get_mut(&key) {
+            role.cause = Some(alert);
+        }
+    }
+
+    /// The role that a process has, has from its ancestors, or has because it comes from outside. `None` when the event
+    /// that made it was lost.
+    fn role_of(&self, seen: &Seen) -> Option<Role> {
+        let process = &seen.event.process;
+        if let Some(role) = self.roles.get(&process.key) {
+            return Some(*role);
+        }
+        let ancestor = process.lineage().skip(1).find_map(|one| self.roles.get(&one.key));
+        let parent = self.roles.get(&seen.parent_key).or(ancestor);
+        if let Some(parent) = parent {
+            return Some(Role {
+                is_lead: false,
+                ..*parent
+            });
+        }
+        let from_outside = match seen.parent {
+            Some(Home { cgroup_id, .. }) => cgroup_id != process.cgroup_id || self.first.is_none(),
+            // Nothing is known of the parent: only a new container's runtime may come out of nowhere.
+            None => self.first.is_none() || process.container_pid == 1,
+        };
+        from_outside.then_some(Role {
+            phase: Phase::Init,
+            is_lead: false,
+            cause: None,
+        })
+    }
+
+    /// Whether the task has left the engine's mount namespace. An engine may live in one of its own.
+    fn is_inside(&self, seen: &Seen) -> bool {
+        let own = seen.mount_namespace;
+        let has_left =
+            own != self.host_mount_namespace && seen.parent.is_none_or(|parent| own != parent.mount_namespace);
+        has_left || self.mount_namespace == Some(own)
+    }
+
+    /// A process from outside executes its first program inside.
+    fn enter(&mut self, process: &Process, mount_namespace: u32) -> (Role, Entry) {
+        let init_pid = self.container.init_pid;
+        let is_first = process.container_pid == 1 || (init_pid != 0 && process.key.pid == init_pid);
+        let role = |phase, is_lead| Role {
+            phase,
+            is_lead,
+            cause: None,
+        };
+        if self.first.is_none() && (is_first || init_pid == 0) {
+            self.first = Some(process.key);
+            self.mount_namespace = Some(mount_namespace);
+            return (role(Phase::Entrypoint, true), Entry::First);
+        }
+        // Before the first process, a hook of the runtime; its descendants too.
+        if self.first.is_none() {
+            return (role(Phase::Init, false), Entry::Inside);
+        }
+        let is_probe = self
+            .profile()
+            .is_some_and(|profile| profile.is_health_check(&process.args));
+        let phase = if is_probe { Phase::Probe } else { Phase::Session };
+        (role(phase, false), Entry::Outside)
+    }
+
+    fn lead_on(&self, process: &Process, role: &mut Role) {
+        let is_main = self.profile().is_some_and(|profile| profile.is_main(process));
+        if role.is_lead && role.phase == Phase::Entrypoint && is_main {
+            role.phase = Phase::Serving;
+        }
+    }
+
+    fn set(&mut self, key: ProcessKey, role: Role) {
+        if self.roles.len() < MAX_PROCESSES_PER_CONTAINER || self.roles.contains_key(&key) {
+            self.roles.insert(key, role);
+        }
+    }
+}
+
+/// A lead that makes a child to lead in its place: an init, or a shell that was given a command line (the shell form of
+/// ENTRYPOINT and CMD). An entry *script* is neither: what it starts and waits for is its helper.
+fn is_wrapper(process: &Process) -> bool {
+    let name = process.name();
+    let is_command_line = SHELLS.contains(&name) && process.args.get(1).is_some_and(|argument| argument == "-c");
+    WRAPPERS.contains(&name) || is_command_line
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,459 @@
+//! Raw events in, alerts out: state, identity, phase, profile check, rules, causes, in this order and on one thread.
+//!
+//! Nothing here waits, reads a file or asks the clock: identities come as answers, time comes with events and ticks. So a
+//! capture that is replayed takes the same way.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use plimsoll_model::{Container, EventKind, LossReason, ProcessKey};
+use plimsoll_rules::RuleSet;
+
+use crate::{
+    alert::{Causes, Told},
+    identity::{Answer, Asker, Question, unknown_container},
+    limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
+    phase::Sandbox,
+    raw::{RawEvent, RawKind},
+    snapshot::RawProcess,
+    state::{ProcessTree, Seen},
+};
+
+mod check;
+
+/// What comes out.
+#[derive(Debug, Clone)]
+pub(crate) enum Output {
+    /// News about an alert.
+    Told(Told),
+    /// Something that whoever runs the agent should know; one line.
+    Notice(String),
+    /// A cgroup was found to be a container's: a capture records it.
+    Identified(Box<Container>),
+}
+
+/// Everything that is given to a pipeline at its start.
+pub(crate) struct Setup {
+    /// Node's name.
+    pub(crate) node: Arc<str>,
+    /// Makes alert ids differ between boots.
+    pub(crate) boot_id: String,
+    /// Wall clock minus boot clock.
+    pub(crate) boot_offset_ns: u64,
+    /// Rules to evaluate.
+    pub(crate) rules: Arc<RuleSet>,
+    /// Folder of scan reports, for advice only.
+    pub(crate) images_folder: String,
+    /// Who is asked about cgroups; `None` in a replay, where all containers are known at the start.
+    pub(crate) asker: Option<Asker>,
+}
+
+/// Events and alerts so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events taken in.
+    pub events: u64,
+    /// Alerts told.
+    pub alerts: u64,
+    /// Events that became part of an alert that had been told.
+    pub followed: u64,
+    /// Events lost in the kernel's ring buffer.
+    pub lost_in_ring: u64,
+    /// Events lost in the agent's own queue.
+    pub lost_in_queue: u64,
+    /// Events that could not be decoded.
+    pub undecodable: u64,
+    /// Processes that the full tree did not take.
+    pub untracked_processes: u64,
+    /// Containers seen.
+    pub containers: u64,
+    /// Of these, with a scan report of their image.
+    pub known_images: u64,
+    /// Containers that no engine's file named in time.
+    pub unknown_containers: u64,
+}
+
+#[derive(Debug)]
+enum Place {
+    Host,
+    Container(Arc<str>),
+    Waiting(Box<Waiting>),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since_ns: u64,
+    is_asked: bool,
+    question: Question,
+    queue: VecDeque<Seen>,
+}
+
+/// The pipeline.
+pub(crate) struct Pipeline {
+    setup: Setup,
+    tree: ProcessTree,
+    host_mount_namespace: u32,
+    places: HashMap<u64, Place>,
+    sandboxes: HashMap<Arc<str>, Sandbox>,
+    by_mount_namespace: HashMap<u32, Arc<str>>,
+    /// Processes that entered a container by its namespaces and kept the host's cgroup (nsenter), and their children.
+    strangers: HashMap<ProcessKey, Arc<str>>,
+    waiting: usize,
+    causes: Causes,
+    losses: VecDeque<(u64, u64)>,
+    noticed: HashSet<String>,
+    counts: Counts,
+    told: Vec<Told>,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen nothing yet.
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self {
+            tree: ProcessTree::new(setup.boot_offset_ns),
+            setup,
+            host_mount_namespace: 0,
+            places: HashMap::new(),
+            sandboxes: HashMap::new(),
+            by_mount_namespace: HashMap::new(),
+            strangers: HashMap::new(),
+            waiting: 0,
+            causes: Causes::default(),
+            losses: VecDeque::new(),
+            noticed: HashSet::new(),
+            counts: Counts::default(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Counts so far.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            untracked_processes: self.tree.untracked(),
+            ..self.counts.clone()
+        }
+    }
+
+    /// Takes in a process that ran before the agent. The host's first process comes first.
+    pub(crate) fn seed(&mut self, raw: RawProcess, out: &mut Vec<Output>) {
+        if raw.task.pid == 1 && self.host_mount_namespace == 0 {
+            self.host_mount_namespace = raw.task.mount_namespace;
+        }
+        let seen = self.tree.adopt(raw);
+        self.route(seen, out);
+    }
+
+    /// Takes in one event.
+    pub(crate) fn push(&mut self, raw: RawEvent, out: &mut Vec<Output>) {
+        self.counts.events += 1;
+        if let RawKind::CgroupMade { cgroup_id, path } = &raw.kind {
+            let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
+            self.meet(*cgroup_id, 0, Some(path.clone()), time_ns, out);
+            return;
+        }
+        let Some(seen) = self.tree.apply(raw) else { return };
+        match seen.event.kind {
+            EventKind::Lost { count, reason } => self.lose(seen.event.time_ns, count, reason, out),
+            _ => self.route(seen, out),
+        }
+        self.drain_told(out);
+    }
+
+    /// Takes in what a cgroup is, and processes what waited for it.
+    pub(crate) fn answer(&mut self, cgroup_id: u64, answer: Answer, out: &mut Vec<Output>) {
+        let queue = match self.places.remove(&cgroup_id) {
+            Some(Place::Waiting(waiting)) => {
+                self.waiting -= waiting.queue.len();
+                waiting.queue
+            }
+            _ => VecDeque::new(),
+        };
+        let place = match answer {
+            Answer::Host => Place::Host,
+            Answer::Container {
+                container,
+                image,
+                notes,
+            } => {
+                for note in notes {
+                    self.notice(format!("scan report {}: {}", note.subject, note.detail), out);
+                }
+                Place::Container(self.welcome(*container, image, out))
+            }
+        };
+        self.settle(cgroup_id, place);
+        for seen in queue {
+            self.route(seen, out);
+        }
+        self.drain_told(out);
+    }
+
+    /// Tells what is due at this wall-clock time, and gives up on identities that take too long.
+    pub(crate) fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {
+        self.give_up_before(now_ns.saturating_sub(MAX_WAIT_NS), out);
+        self.causes.advance(now_ns, &mut self.told);
+        self.drain_told(out);
+    }
+
+    /// The stream has ended: processes and tells all that waits.
+    pub(crate) fn finish(&mut self, out: &mut Vec<Output>) {
+        self.give_up_before(u64::MAX, out);
+        self.causes.finish(&mut self.told);
+        self.drain_told(out);
+    }
+
+    fn settle(&mut self, cgroup_id: u64, place: Place) {
+        // Cgroups come and go; those of the host are cheap to ask about again.
+        if self.places.len() >= MAX_CGROUPS {
+            self.places.retain(|_, place| !matches!(place, Place::Host));
+        }
+        self.places.insert(cgroup_id, place);
+    }
+
+    /// A cgroup is seen for the first time: asks who it is.
+    fn meet(&mut self, cgroup_id: u64, pid: i32, path: Option<String>, now_ns: u64, out: &mut Vec<Output>) {
+        if self.setup.asker.is_none() {
+            // A replay was told all containers before.
+            self.places.entry(cgroup_id).or_insert(Place::Host);
+            return;
+        }
+        if path
+            .as_deref()
+            .is_some_and(|path| crate::identity::recognise(path).is_none())
+        {
+            self.settle(cgroup_id, Place::Host);
+            return;
+        }
+        if let Some(path) = &path
+            && let Some(Place::Waiting(waiting)) = self.places.get_mut(&cgroup_id)
+        {
+            waiting.question.path = Some(path.clone());
+            return;
+        }
+        let mut waiting = Waiting {
+            since_ns: now_ns,
+            is_asked: false,
+            question: Question { cgroup_id, pid, path },
+            queue: VecDeque::new(),
+        };
+        // A new cgroup is empty: its engine has not written anything yet, and there is no process to look at.
+        if pid != 0 {
+            waiting.ask(self.setup.asker.as_ref());
+        }
+        self.settle(cgroup_id, Place::Waiting(Box::new(waiting)));
+        if self.waiting >= MAX_WAITING {
+            self.give_up_before(u64::MAX, out);
+        }
+    }
+
+    /// To the container it belongs to, or into the queue of its cgroup.
+    fn route(&mut self, seen: Seen, out: &mut Vec<Output>) {
+        let process = &seen.event.process;
+        let (cgroup_id, pid, time_ns) = (process.cgroup_id, process.key.pid, seen.event.time_ns);
+        if !self.places.contains_key(&cgroup_id) {
+            self.meet(cgroup_id, pid, None, time_ns, out);
+        }
+        match self.places.get_mut(&cgroup_id) {
+            Some(Place::Waiting(waiting)) => {
+                waiting.question.pid = pid;
+                waiting.ask(self.setup.asker.as_ref());
+                waiting.queue.push_back(seen);
+                self.waiting += 1;
+                if waiting.queue.len() > MAX_WAITING_PER_CGROUP {
+                    self.give_up(cgroup_id, out);
+                } else if self.waiting > MAX_WAITING {
+                    self.give_up_before(u64::MAX, out);
+                }
+            }
+            Some(Place::Container(id)) => {
+                let id = Arc::clone(id);
+                self.inside(&id, seen, out);
+            }
+            Some(Place::Host) | None => match self.stranger(&seen) {
+                Some(id) => self.inside(&id, seen, out),
+                None => self.on_host(&seen),
+            },
+        }
+    }
+
+    /// The container that a process with the host's cgroup works in.
+    fn stranger(&mut self, seen: &Seen) -> Option<Arc<str>> {
+        let process = &seen.event.process;
+        if let Some(id) = self.strangers.get(&process.key) {
+            let id = Arc::clone(id);
+            match &seen.event.kind {
+                EventKind::Fork { child } => {
+                    self.strangers.insert(child.key, Arc::clone(&id));
+                }
+                EventKind::Exit { .. } => {
+                    self.strangers.remove(&process.key);
+                }
+                _ => {}
+            }
+            return Some(id);
+        }
+        let is_exec = matches!(seen.event.kind, EventKind::Exec { .. });
+        let id = self.by_mount_namespace.get(&seen.mount_namespace).filter(|_| is_exec)?;
+        let id = Arc::clone(id);
+        if self.strangers.len() < MAX_CGROUPS {
+            self.strangers.insert(process.key, Arc::clone(&id));
+        }
+        Some(id)
+    }
+
+    fn inside(&mut self, id: &Arc<str>, seen: Seen, out: &mut Vec<Output>) {
+        let Some(sandbox) = self.sandboxes.get_mut(id) else {
+            self.on_host(&seen);
+            return;
+        };
+        if seen.event.sequence == 0 {
+            sandbox.seed(&seen);
+        } else {
+            self.check_in(id, seen);
+        }
+        if let Some(sandbox) = self.sandboxes.get(id)
+            && let Some(namespace) = sandbox.mount_namespace
+        {
+            self.by_mount_namespace
+                .entry(namespace)
+                .or_insert_with(|| Arc::clone(id));
+        }
+        self.drain_told(out);
+    }
+
+    /// A container is there, or there again after a restart.
+    fn welcome(
+        &mut self,
+        container: Container,
+        image: Option<Arc<crate::images::KnownImage>>,
+        out: &mut Vec<Output>,
+    ) -> Arc<str> {
+        let id: Arc<str> = container.id.as_str().into();
+        self.counts.containers += 1;
+        match (&image, &container.image) {
+            (Some(_), _) => self.counts.known_images += 1,
+            (None, Some(wanted)) => {
+                let (reference, folder) = (&wanted.reference, &self.setup.images_folder);
+                self.notice(
+                    format!(
+                        "image {reference} (container {}) has no scan report, so only rules judge it; to change that: \
+                         plimsoll scan {reference} -o json={folder}/NAME.json",
+                        container.name
+                    ),
+                    out,
+                );
+            }
+            (None, None) => {
+                if container.runtime == plimsoll_model::ContainerRuntime::Unknown {
+                    self.counts.unknown_containers += 1;
+                }
+                self.notice(
+                    format!(
+                        "container {} comes from an image that its engine does not name, so only rules judge it",
+                        container.name
+                    ),
+                    out,
+                );
+            }
+        }
+        out.push(Output::Identified(Box::new(container.clone())));
+        let container = Arc::new(container);
+        if self.sandboxes.len() >= MAX_CONTAINERS {
+            self.sandboxes.retain(|_, sandbox| !sandbox.is_empty());
+        }
+        match self.sandboxes.get_mut(&id) {
+            Some(sandbox) => {
+                sandbox.container = container;
+                sandbox.image = image.or_else(|| sandbox.image.take());
+            }
+            None => {
+                self.sandboxes.insert(
+                    Arc::clone(&id),
+                    Sandbox::new(container, image, self.host_mount_namespace),
+                );
+            }
+        }
+        id
+    }
+
+    fn give_up_before(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        let mut late: Vec<(u64, u64)> = Vec::new();
+        for (cgroup_id, place) in &self.places {
+            if let Place::Waiting(waiting) = place
+                && !waiting.queue.is_empty()
+                && waiting.since_ns < before_ns
+            {
+                late.push((waiting.since_ns, *cgroup_id));
+            }
+        }
+        late.sort_unstable();
+        for (_, cgroup_id) in late {
+            self.give_up(cgroup_id, out);
+        }
+    }
+
+    /// Nobody said in time who it is. When the answer comes after all, it counts from then on.
+    fn give_up(&mut self, cgroup_id: u64, out: &mut Vec<Output>) {
+        let Some(Place::Waiting(waiting)) = self.places.get(&cgroup_id) else {
+            return;
+        };
+        let path = waiting.question.path.clone().unwrap_or_default();
+        let container_id = crate::identity::recognise(&path).map_or("", |(_, id)| id);
+        let container = Box::new(unknown_container(cgroup_id, &path, container_id));
+        let answer = Answer::Container {
+            container,
+            image: None,
+            notes: Vec::new(),
+        };
+        self.answer(cgroup_id, answer, out);
+    }
+
+    fn lose(&mut self, now_ns: u64, count: u64, reason: LossReason, out: &mut Vec<Output>) {
+        let (counter, place) = match reason {
+            LossReason::RingBuffer => (&mut self.counts.lost_in_ring, "in the kernel's ring buffer"),
+            LossReason::Queue => (&mut self.counts.lost_in_queue, "in the agent's queue"),
+            LossReason::Decode => (&mut self.counts.undecodable, "because they could not be decoded"),
+        };
+        *counter += count;
+        self.losses.push_back((now_ns, count));
+        out.push(Output::Notice(format!("{count} events were lost {place}")));
+    }
+
+    fn lost_before(&mut self, now_ns: u64) -> u64 {
+        while self
+            .losses
+            .front()
+            .is_some_and(|(at, _)| at.saturating_add(LOSS_MEMORY_NS) < now_ns)
+        {
+            self.losses.pop_front();
+        }
+        self.losses.iter().map(|(_, count)| count).sum()
+    }
+
+    fn drain_told(&mut self, out: &mut Vec<Output>) {
+        for told in self.told.drain(..) {
+            self.counts.alerts += u64::from(matches!(told, Told::New(_)));
+            out.push(Output::Told(told));
+        }
+    }
+
+    /// Says something once.
+    fn notice(&mut self, text: String, out: &mut Vec<Output>) {
+        if self.noticed.len() < MAX_CONTAINERS && self.noticed.insert(text.clone()) {
+            out.push(Output::Notice(text));
+        }
+    }
+}
+
+impl Waiting {
+    fn ask(&mut self, asker: Option<&Asker>) {
+        if !self.is_asked {
+            self.is_asked = asker.is_some_and(|asker| asker.ask(self.question.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! One placed event: profile check, rules, alert.
+
+use std::sync::Arc;
+
+use plimsoll_model::{Event, EventKind, ExecutableOrigin, Phase, Reason};
+use plimsoll_policy::{Context, Deviation, Judgement, judge};
+use plimsoll_rules::{Observation, Rule};
+
+use super::Pipeline;
+use crate::{
+    alert::{Material, alerting, draft},
+    phase::Placed,
+    state::Seen,
+};
+
+impl Pipeline {
+    /// An event of a container's process.
+    pub(super) fn check_in(&mut self, id: &Arc<str>, seen: Seen) {
+        let Some(sandbox) = self.sandboxes.get_mut(id) else {
+            return;
+        };
+        let Placed { phase, entry, cause } = sandbox.advance(&seen);
+        let image = sandbox.image.clone();
+        let mut event = seen.event;
+        event.container = Some(Arc::clone(&sandbox.container));
+        event.phase = phase;
+        let judgement = image.as_ref().filter(|_| is_judged(&event)).map(|image| {
+            let context = Context {
+                files: &image.files,
+                entry,
+            };
+            judge(&image.profile, &event, context)
+        });
+        let deviations = match judgement {
+            Some(Judgement::Deviates(deviations)) => deviations,
+            _ => Vec::new(),
+        };
+        let origin = || image.as_ref().map(|image| image.origin(&event.process));
+        let Some((number, is_tree)) = self.conclude(&event, deviations, image.is_some(), &origin, cause) else {
+            return;
+        };
+        if is_tree && let Some(sandbox) = self.sandboxes.get_mut(id) {
+            sandbox.blame(event.process.key, number);
+        }
+    }
+
+    /// An event of a process that is in no container: rules only.
+    pub(super) fn on_host(&mut self, seen: &Seen) {
+        if seen.event.sequence > 0 {
+            self.conclude(&seen.event, Vec::new(), false, &|| None, None);
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        event: &Event,
+        deviations: Vec<Deviation>,
+        has_profile: bool,
+        origin: &dyn Fn() -> Option<Arc<ExecutableOrigin>>,
+        cause: Option<u64>,
+    ) -> Option<(u64, bool)> {
+        let reasons: Vec<Reason> = deviations.iter().map(Deviation::reason).collect();
+        let origin = origin();
+        let (node, rules) = (Arc::clone(&self.setup.node), Arc::clone(&self.setup.rules));
+        let observation = Observation {
+            event,
+            deviations: &reasons,
+            origin: origin.as_deref(),
+            has_profile,
+            node: &node,
+        };
+        let mut fired: Vec<&Rule> = Vec::new();
+        rules.evaluate(&observation, &mut |rule| fired.push(rule));
+        let deviations = alerting(deviations);
+        if deviations.is_empty() && fired.is_empty() {
+            return None;
+        }
+        let lost_events = self.lost_before(event.time_ns);
+        let material = Material {
+            event,
+            deviations: &deviations,
+            rules: &fired,
+            observation: &observation,
+            origin: origin.as_ref(),
+            node: &node,
+            boot_id: &self.setup.boot_id,
+            boot_offset_ns: self.setup.boot_offset_ns,
+            lost_events,
+        };
+        let draft = draft(&material)?;
+        let is_tree = draft.is_tree;
+        let before = self.told.len();
+        let number = self.causes.raise(draft, cause, &mut self.told);
+        self.counts.followed += u64::from(self.told.len() == before);
+        Some((number, is_tree))
+    }
+}
+
+/// The profile speaks of programs of the container; what the runtime does while it sets the container up is its own,
+/// and a process whose program was lost cannot be held to anything.
+fn is_judged(event: &Event) -> bool {
+    let knows_program = match &event.kind {
+        EventKind::Exec { previous, .. } => {
+            !previous.exe.is_empty() || event.phase.is_some_and(|phase| phase != Phase::Serving)
+        }
+        _ => !event.process.exe.is_empty(),
+    };
+    knows_program && event.phase.is_some()
+}
