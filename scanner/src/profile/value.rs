@@ -1,0 +1,70 @@
+//! What is known of a word when a script runs: its texts, the files it stands for, or nothing.
+
+use super::limits::MAX_ALTERNATIVES;
+
+/// The value of a word or variable.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Value {
+    /// One of these texts; never empty.
+    Texts(Vec<String>),
+    /// Paths of the files that match this pattern when the script runs: a hook folder.
+    Files(String),
+    /// Only the running script knows.
+    Unknown,
+}
+
+impl Value {
+    /// The text, when there is exactly one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Texts(texts) if texts.len() == 1 => Some(&texts[0]),
+            _ => None,
+        }
+    }
+
+    /// All texts that it may be; none for files and unknown values.
+    pub(crate) fn texts(&self) -> &[String] {
+        match self {
+            Self::Texts(texts) => texts,
+            _ => &[],
+        }
+    }
+
+    /// This value followed by another one.
+    pub(crate) fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Texts(first), Self::Texts(second)) if first.len() * second.len() <= MAX_ALTERNATIVES => Self::Texts(
+                first
+                    .iter()
+                    .flat_map(|start| second.iter().map(move |end| format!("{start}{end}")))
+                    .collect(),
+            ),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// This value or another one.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Texts(mut texts), Self::Texts(more)) => {
+                for text in more {
+                    if !texts.contains(&text) {
+                        texts.push(text);
+                    }
+                }
+                match texts.len() <= MAX_ALTERNATIVES {
+                    true => Self::Texts(texts),
+                    false => Self::Unknown,
+                }
+            }
+            (Self::Files(pattern), _) | (_, Self::Files(pattern)) => Self::Files(pattern),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Texts(vec![text.to_owned()])
+    }
+}
