@@ -13,6 +13,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+/// Content type of [`Metrics::encode`].
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// All counters, registered once.
 pub(crate) struct Metrics {
     registry: Registry,

@@ -207,6 +207,3 @@ impl Conditions {
         self.values.iter().map(AsRef::as_ref).collect()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,6 @@
+//! Tests that drive the whole router without a socket. [`Harness`] is a server over a store in a temporary folder.
+
+mod access;
+mod fixture;
+mod flow;
+mod harness;
