@@ -11,6 +11,7 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfLoader, include_bytes_aligned,
+    maps::Array,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSock, CgroupSockAddr, FExit, Iter, Lsm, ProgramError, TracePoint,
     },
@@ -127,11 +128,32 @@ pub(crate) fn probe(
 ) -> Result<Vec<Result<(), SensorError>>, SensorError> {
     let mut object = types.load(PROBE, None)?;
     with_tracefs(true, || {
-        Ok(programs
-            .iter()
-            .map(|program| attach(&mut object, program, types, cgroup_root))
-            .collect())
+        let mut answers = Vec::new();
+        for program in programs {
+            let answer = attach(&mut object, program, types, cgroup_root);
+            answers.push(match program.hook {
+                Hook::Lsm(_) => answer.and_then(|()| check_lsm_is_called(&object, program.name)),
+                _ => answer,
+            });
+        }
+        Ok(answers)
     })
+}
+
+/// A kernel whose `lsm=` list lacks `bpf` attaches security programs and never calls them.
+fn check_lsm_is_called(object: &Ebpf, program: &'static str) -> Result<(), SensorError> {
+    let refused = |reason: String| SensorError::Attach { program, reason };
+    let map = object
+        .map(".bss")
+        .ok_or_else(|| refused("has no call counter".to_owned()))?;
+    let calls: Array<_, u64> = Array::try_from(map).map_err(|error| refused(chain(&error)))?;
+    let opened = File::open("/proc/self/stat").map_err(|error| refused(format!("open /proc/self/stat: {error}")));
+    match calls.get(&0, 0).map_err(|error| refused(chain(&error)))? {
+        0 => opened.and(Err(refused(
+            "`bpf` is not among the kernel's active security modules (lsm=)".to_owned(),
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Starts the task iterator; reading the file to its end is one walk of the task list.

@@ -15,7 +15,10 @@ use std::{
 };
 
 use plimsoll_model::{FileAccess, LossReason, Transport};
-use plimsoll_runtime::raw::{RawEvent, RawKind};
+use plimsoll_runtime::{
+    raw::{RawEvent, RawKind},
+    sensor::{Mechanism, Need},
+};
 use watch::{Watch, run, spawn};
 
 fn scratch_folder() -> tempfile::TempDir {
@@ -30,6 +33,34 @@ fn copy_of(program: &str, to: PathBuf) -> PathBuf {
 
 fn is_exec_of(pid: u32) -> impl Fn(&RawEvent) -> bool {
     move |event| event.task.pid.cast_unsigned() == pid && matches!(event.kind, RawKind::Exec { .. })
+}
+
+#[test]
+fn opens_come_from_the_best_hook_of_this_kernel() {
+    let Some(watch) = Watch::everything() else { return };
+    println!("{}", watch.plan());
+    let entry = watch
+        .plan()
+        .entries
+        .iter()
+        .find(|entry| entry.need == Need::OpenWrite)
+        .unwrap();
+    let found = entry.way.unwrap().mechanism;
+    let best = [Mechanism::Lsm, Mechanism::Fexit, Mechanism::SyscallTracepoint];
+    let refused: Vec<_> = entry.refused.iter().map(|(mechanism, _)| *mechanism).collect();
+    assert_eq!(
+        refused,
+        best[..refused.len()],
+        "better hooks are given up in order, each with its reason"
+    );
+    assert_eq!(found, best[refused.len()]);
+    // scripts/test-kernels.sh knows what its machines have.
+    match std::env::var("PLIMSOLL_EXPECT_OPEN").as_deref() {
+        Ok("lsm") => assert_eq!(found, Mechanism::Lsm),
+        Ok("fexit") => assert_eq!(found, Mechanism::Fexit),
+        Ok(other) => panic!("no mechanism is called {other}"),
+        Err(_) => {}
+    }
 }
 
 #[test]

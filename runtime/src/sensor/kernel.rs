@@ -51,7 +51,7 @@ impl Kernel {
         let mechanisms = PROBES.iter().map(|(mechanism, _)| *mechanism).enumerate();
         let mechanisms = mechanisms
             .map(|(index, mechanism)| match &answers {
-                Ok(answers) => (mechanism, answers[index].as_ref().map(|()| ()).map_err(why)),
+                Ok(answers) => (mechanism, answers[index].as_ref().copied().map_err(why)),
                 Err(reason) => (mechanism, Err(reason.clone())),
             })
             .collect();

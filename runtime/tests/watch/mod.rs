@@ -9,7 +9,7 @@ use std::{
 use plimsoll_runtime::{
     raw::{RawEvent, RawKind},
     read::{Eyes, Filter},
-    sensor::{Kernel, Needs, plan},
+    sensor::{Kernel, Needs, Plan, plan},
     snapshot::RawProcess,
 };
 
@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Watch {
     eyes: Eyes,
-    cgroup_root: Option<PathBuf>,
+    plan: Plan,
     waiting: Vec<RawEvent>,
 }
 
@@ -42,6 +42,11 @@ impl Watch {
         let kernel = Kernel::probe();
         let plan = plan(&Needs::all(), &kernel);
         if !plan.is_complete() {
+            let required = std::env::var_os("PLIMSOLL_REQUIRE_SENSORS").is_some();
+            assert!(
+                !required,
+                "sensors are missing where the test run requires them all:\n{plan}"
+            );
             eprintln!("SKIPPED: this machine or user may not attach all sensors:\n{plan}");
             return None;
         }
@@ -53,7 +58,7 @@ impl Watch {
         let eyes = eyes.unwrap_or_else(|error| panic!("failed to {error}"));
         Some(Self {
             eyes,
-            cgroup_root: kernel.cgroup_root,
+            plan,
             waiting: Vec::new(),
         })
     }
@@ -109,8 +114,12 @@ impl Watch {
         self.eyes.lost().total()
     }
 
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     pub(crate) fn cgroup_root(&self) -> Option<PathBuf> {
-        self.cgroup_root.clone()
+        self.plan.cgroup_root.clone()
     }
 }
 
