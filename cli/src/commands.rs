@@ -2,6 +2,7 @@
 
 mod agent;
 mod db;
+mod profile;
 mod scan;
 
 use crate::exit::{Exit, Failure};
@@ -13,6 +14,8 @@ pub(crate) enum Command {
     Agent(agent::Arguments),
     /// Manage the vulnerability database
     Db(db::Arguments),
+    /// Show what an image's container should do, with the evidence
+    Profile(profile::Arguments),
     /// Scan an image: packages, vulnerabilities, files, expected behaviour
     Scan(scan::Arguments),
 }
@@ -22,6 +25,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Agent(arguments) => agent::run(arguments),
         Command::Db(arguments) => db::run(arguments),
+        Command::Profile(arguments) => profile::run(arguments),
         Command::Scan(arguments) => scan::run(arguments),
     }
 }

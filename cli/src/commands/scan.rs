@@ -33,6 +33,13 @@ pub(crate) struct Arguments {
     /// Do not look for vulnerabilities
     #[arg(long, conflicts_with = "db")]
     skip_vulnerabilities: bool,
+    #[command(flatten)]
+    source: SourceArguments,
+}
+
+/// Where an image comes from, besides its name; every subcommand that reads images takes these.
+#[derive(clap::Args)]
+pub(crate) struct SourceArguments {
     /// Which image of a multi-platform one: os/architecture[/variant] [default: linux on this processor]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
@@ -86,30 +93,7 @@ fn parse_output(text: &str) -> Result<Output, String> {
 /// Runs `plimsoll scan`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let outputs = outputs(&arguments)?;
-    let target = Target::parse(&arguments.target).map_err(failure)?;
-    let platform = arguments
-        .platform
-        .as_deref()
-        .map(parse_platform)
-        .transpose()
-        .map_err(failure)?;
-    let bar = Bar::new();
-    let scanned = scan(
-        &target,
-        &ScanOptions {
-            source: SourceOptions {
-                platform,
-                plain_http: arguments.plain_http,
-                credential_files: credential_files(&arguments),
-            },
-            parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
-            progress: match &bar {
-                Some(bar) => bar,
-                None => &Silent,
-            },
-        },
-    )
-    .map_err(failure)?;
+    let scanned = scan_image(&arguments.target, &arguments.source)?;
     let found = find_vulnerabilities(&arguments, &scanned.sbom)?;
     let has_database = found.is_some() || arguments.skip_vulnerabilities;
     let is_incomplete = write_reports(&outputs, scanned, found)?;
@@ -123,6 +107,34 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         (true, true) => Ok(Exit::Incomplete),
         (true, false) => Ok(Exit::Go),
     }
+}
+
+/// Scans an image as the arguments say, with progress where somebody watches.
+pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Scan, Failure> {
+    let target = Target::parse(target).map_err(failure)?;
+    let platform = arguments
+        .platform
+        .as_deref()
+        .map(parse_platform)
+        .transpose()
+        .map_err(failure)?;
+    let bar = Bar::new();
+    scan(
+        &target,
+        &ScanOptions {
+            source: SourceOptions {
+                platform,
+                plain_http: arguments.plain_http,
+                credential_files: credential_files(arguments),
+            },
+            parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
+            progress: match &bar {
+                Some(bar) => bar,
+                None => &Silent,
+            },
+        },
+    )
+    .map_err(failure)
 }
 
 /// The formats asked for; no two may share stdout.
@@ -144,7 +156,7 @@ fn outputs(arguments: &Arguments) -> Result<Vec<Output>, Failure> {
 }
 
 /// Most important first, as containers-auth.json(5) orders them.
-fn credential_files(arguments: &Arguments) -> Vec<PathBuf> {
+fn credential_files(arguments: &SourceArguments) -> Vec<PathBuf> {
     if let Some(path) = &arguments.auth_file {
         return vec![path.clone()];
     }
