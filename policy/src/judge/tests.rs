@@ -444,6 +444,13 @@ fn judges_peers_by_distance_and_port() {
         (to(PeerScope::Any, None), "8.8.8.8:5432", Transport::Tcp, "expected"),
         (to(PeerScope::Loopback, None), "[::1]:1", Transport::Tcp, "expected"),
         (to(PeerScope::Loopback, None), "10.0.0.1:0", Transport::Udp, "open"),
+        (to(PeerScope::Any, Some(1)), "[::]:5432", Transport::Udp, "open"),
+        (
+            to(PeerScope::Any, Some(1)),
+            "[::]:5432",
+            Transport::Tcp,
+            "unexpected-connect",
+        ),
     ] {
         let profile = Profile {
             facts: vec![fact(Some(REDIS), allowed, &[])],
