@@ -19,6 +19,8 @@ pub(crate) fn canonical(osv: &str) -> String {
             .split(':')
             .find(|part| part.starts_with(|c: char| c.is_ascii_digit()))
             .unwrap_or(release),
+        // `SUSE:Linux Enterprise Module for Basesystem 15 SP5` is a part of release 15.5.
+        "SUSE" => return format!("SUSE:{}", suse_release(release)),
         "AlmaLinux" | "Rocky Linux" | "Debian" | "Oracle Linux" => major(release),
         _ => release,
     };
@@ -26,6 +28,15 @@ pub(crate) fn canonical(osv: &str) -> String {
         name.to_owned()
     } else {
         format!("{name}:{release}")
+    }
+}
+
+fn suse_release(product: &str) -> String {
+    let words: Vec<&str> = product.split(' ').collect();
+    match words.as_slice() {
+        [.., version, pack] if pack.starts_with("SP") => format!("{version}.{}", &pack[2..]),
+        [.., version] => (*version).to_owned(),
+        [] => String::new(),
     }
 }
 
@@ -53,7 +64,9 @@ pub(crate) fn of_os(os: &OsRelease) -> Option<String> {
         "almalinux" => format!("AlmaLinux:{}", major(version)),
         "rocky" => format!("Rocky Linux:{}", major(version)),
         "ol" => format!("Oracle Linux:{}", major(version)),
-        "amzn" => format!("Amazon Linux:{version}"),
+        // The first Amazon Linux counts by years: 2018.03.
+        "amzn" if version.contains('.') && version.starts_with("201") => "Amazon Linux:1".to_owned(),
+        "amzn" => format!("Amazon Linux:{}", major(version)),
         "opensuse-leap" => format!("openSUSE:Leap {version}"),
         "sles" => format!("SUSE:{version}"),
         "arch" => "Arch Linux".to_owned(),
@@ -150,16 +163,20 @@ pub(crate) fn scheme(ecosystem: &str) -> &'static dyn Scheme {
     }
 }
 
-/// The package and version that a distribution's advisories speak of: for Debian and its children the source package.
-pub(crate) fn compared(package: &Package) -> (String, String) {
-    let (name, version) = match &package.source {
-        Some(source) => (source.name.as_str(), source.version.as_str()),
-        None => (package.name.as_str(), package.version.as_str()),
+/// The packages and versions that a distribution's advisories speak of: Debian's and Alpine's of the source package;
+/// those of RPM distributions of binary packages or of the source package.
+pub(crate) fn compared(package: &Package) -> Vec<(String, String)> {
+    let own = || (package.name.clone(), package.version.clone());
+    let Some(source) = &package.source else {
+        return vec![own()];
     };
-    if package.kind == PackageKind::Dpkg {
-        renamed_source(name, version, &package.version)
-    } else {
-        (name.to_owned(), version.to_owned())
+    match package.kind {
+        PackageKind::Dpkg => vec![renamed_source(&source.name, &source.version, &package.version)],
+        PackageKind::Rpm if source.name != package.name => {
+            vec![own(), (source.name.clone(), source.version.clone())]
+        }
+        PackageKind::Rpm => vec![own()],
+        _ => vec![(source.name.clone(), source.version.clone())],
     }
 }
 
@@ -192,6 +209,8 @@ mod tests {
             ("Rocky Linux:8", "Rocky Linux:8"),
             ("Alpine:v3.19", "Alpine:v3.19"),
             ("PyPI", "PyPI"),
+            ("SUSE:Linux Enterprise Module for Basesystem 15 SP5", "SUSE:15.5"),
+            ("SUSE:Linux Enterprise Server 12", "SUSE:12"),
             ("openSUSE:Leap 15.5", "openSUSE:Leap 15.5"),
         ] {
             assert_eq!(canonical(osv), expected, "{osv}");

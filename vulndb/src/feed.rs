@@ -1,8 +1,20 @@
 //! Feeds: one file per format; a document's bytes in, records and enrichments out.
 
+mod amazon;
+mod cvss;
+mod debian;
 mod epss;
+mod friendsofphp;
 mod kev;
 mod osv;
+mod pypa;
+mod redhat;
+mod requirement;
+mod rocky;
+mod rubysec;
+mod rustsec;
+mod secdb;
+mod ubuntu;
 
 use plimsoll_model::{FixState, Severity};
 
@@ -34,12 +46,29 @@ pub(crate) trait Feed: Sync {
 pub(crate) enum Framing {
     /// JSON: one document, a list of them, or one per line.
     Json,
-    /// One document per line, `#` starts a comment.
+    /// One document per line.
     Lines,
+    /// The file is the document.
+    Whole,
 }
 
 /// All feeds, the more particular first: the first that recognises a file reads it.
-pub(crate) const ALL: &[&dyn Feed] = &[&kev::Kev, &epss::Epss, &osv::Osv];
+pub(crate) const ALL: &[&dyn Feed] = &[
+    &kev::Kev,
+    &epss::Epss,
+    &cvss::Cvss,
+    &secdb::Secdb,
+    &amazon::Amazon,
+    &redhat::RedHat,
+    &rocky::Rocky,
+    &ubuntu::Ubuntu,
+    &debian::Debian,
+    &pypa::Pypa,
+    &rubysec::RubySec,
+    &friendsofphp::FriendsOfPhp,
+    &rustsec::RustSec,
+    &osv::Osv,
+];
 
 /// What documents say.
 #[derive(Debug, Default)]
@@ -98,7 +127,40 @@ pub(crate) struct Affected {
     pub(crate) severity: Severity,
 }
 
+impl Record {
+    /// A record that says nothing yet.
+    fn new(source: &'static str, key: String, aliases: Vec<String>) -> Self {
+        Self {
+            source,
+            id: key.clone(),
+            key,
+            modified: String::new(),
+            severity: Severity::Unknown,
+            cvss: None,
+            aliases,
+            fixes: Vec::new(),
+            summary: String::new(),
+            withdrawn: false,
+            affected: Vec::new(),
+        }
+    }
+}
+
 impl Affected {
+    /// Every version of a package, without a fix.
+    fn new(ecosystem: &str, package: &str) -> Self {
+        Self {
+            ecosystem: ecosystem.to_owned(),
+            package: package.to_owned(),
+            introduced: None,
+            fixed: None,
+            last_affected: None,
+            versions: Vec::new(),
+            state: FixState::Affected,
+            severity: Severity::Unknown,
+        }
+    }
+
     /// Its range of versions; of no use where `versions` is not empty.
     pub(crate) fn range(&self) -> Range<'_> {
         Range {
@@ -146,6 +208,24 @@ pub(crate) fn checked(what: &str, text: &str) -> Result<String, String> {
         return Err(format!("{what} has control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// The words that vendors use for severities.
+fn severity_word(word: &str) -> Severity {
+    match word.trim_end_matches('*').to_ascii_lowercase().as_str() {
+        "unimportant" | "negligible" | "none" => Severity::Negligible,
+        "low" => Severity::Low,
+        "moderate" | "medium" => Severity::Medium,
+        "important" | "high" => Severity::High,
+        "critical" => Severity::Critical,
+        _ => Severity::Unknown,
+    }
+}
+
+/// Reads a YAML document.
+fn yaml<T: serde::de::DeserializeOwned>(document: &[u8]) -> Result<T, String> {
+    let text = std::str::from_utf8(document).map_err(|error| error.to_string())?;
+    serde_saphyr::from_str(text).map_err(|error| one_line(&error.to_string()))
 }
 
 /// The first lines of prose as one line of at most [`MAX_SUMMARY_BYTES`], cut between words.

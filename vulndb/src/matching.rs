@@ -41,6 +41,15 @@ pub(crate) fn find_matches(connection: &Connection, sbom: &Sbom) -> rusqlite::Re
             matches.extend(packages.iter().map(|&package| Match { package, ..one.clone() }));
         }
     }
+    // An RPM is looked up by its own and by its source's name; where both say something, a fix is worth more.
+    matches.sort_by(|a, b| {
+        let key = |one: &Match| (one.package, one.fixed_version.is_none());
+        a.vulnerability
+            .id
+            .cmp(&b.vulnerability.id)
+            .then_with(|| key(a).cmp(&key(b)))
+    });
+    matches.dedup_by(|a, b| (a.package, &a.vulnerability.id) == (b.package, &b.vulnerability.id));
     rank(&mut matches);
     Ok((matches, notes))
 }
@@ -57,7 +66,7 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
         if !is_of_os && package.owner.is_some() && is_os_known {
             continue;
         }
-        let (ecosystem, (name, version)) = if is_of_os {
+        let (ecosystem, compared) = if is_of_os {
             let unknown = || {
                 sbom.os
                     .as_ref()
@@ -70,17 +79,18 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
                 continue;
             };
             let name = ecosystem::package_name(ecosystem, &package.name);
-            (ecosystem.to_owned(), (name, package.version.clone()))
+            (ecosystem.to_owned(), vec![(name, package.version.clone())])
         };
         if known.contains_key(&ecosystem) {
-            lookups
-                .entry(Lookup {
+            for (name, version) in compared {
+                let ecosystem = ecosystem.clone();
+                let lookup = Lookup {
                     ecosystem,
                     name,
                     version,
-                })
-                .or_default()
-                .push(index);
+                };
+                lookups.entry(lookup).or_default().push(index);
+            }
         } else {
             *unjudged.entry(ecosystem).or_default() += 1;
         }

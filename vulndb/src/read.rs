@@ -72,12 +72,12 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Err
     Ok(())
 }
 
+/// How files of feeds are called, without the ending of their compression.
+const ENDINGS: &[&str] = &[".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md"];
+
 fn is_called_like_data(path: &Path) -> bool {
     let name = plain_name(path);
-    !name.starts_with('.')
-        && [".json", ".jsonl", ".ndjson", ".csv"]
-            .iter()
-            .any(|end| name.ends_with(end))
+    !name.starts_with('.') && ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
 /// The file's name without the ending of its compression.
@@ -127,7 +127,12 @@ fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<()> {
     };
     content.feed = Some(feed);
     let reader = std::io::Cursor::new(head.clone()).chain(reader);
-    if feed.framing() == Framing::Json && !starts_with_whole_line(&head) {
+    let is_lines = match feed.framing() {
+        Framing::Json => starts_with_whole_line(&head),
+        Framing::Lines => true,
+        Framing::Whole => false,
+    };
+    if !is_lines {
         return read_document(feed, reader, content);
     }
     read_lines(feed, BufReader::with_capacity(MAX_HEAD_BYTES, reader), content)
@@ -309,7 +314,7 @@ fn read_document(feed: &'static dyn Feed, reader: impl Read, content: &mut FileC
     }
     let text = bytes.trim_ascii();
     let mut part = Part::default();
-    if text.starts_with(b"[") {
+    if text.starts_with(b"[") && feed.framing() == Framing::Json {
         let elements = elements(text);
         let parts: Vec<Part> = elements
             .par_chunks(256)

@@ -212,26 +212,24 @@ fn add_texts(records: &[Record], texts: &mut BTreeMap<String, String>) {
     );
 }
 
-/// Drops advisories without rows and numbers the rest from 1.
+/// Drops advisories without rows, takes those that say the same as one, and numbers the rest from 1.
 fn drop_unused(records: Vec<Record>, rows: &mut [AffectedRow]) -> Vec<Record> {
     let mut ids = vec![0_u32; records.len()];
     for row in rows.iter() {
         ids[row.advisory as usize] = 1;
     }
-    let mut next = 0;
-    for id in ids.iter_mut().filter(|id| **id == 1) {
-        next += 1;
-        *id = next;
+    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+    for (record, id) in records.into_iter().zip(ids.iter_mut()).filter(|(_, id)| **id == 1) {
+        // A feed of many documents (secdb: one per branch) says the same of other packages in each.
+        if kept.last() != Some(&record) {
+            kept.push(record);
+        }
+        *id = u32::try_from(kept.len()).unwrap_or(u32::MAX);
     }
     for row in rows.iter_mut() {
         row.advisory = ids[row.advisory as usize];
     }
-    records
-        .into_iter()
-        .zip(ids)
-        .filter(|(_, id)| *id > 0)
-        .map(|(record, _)| record)
-        .collect()
+    kept
 }
 
 /// The number that stands for a state in the database.

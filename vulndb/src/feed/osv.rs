@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use plimsoll_model::{FixState, Severity};
 use serde::Deserialize;
 
-use super::{Affected, Batch, Feed, Framing, Record, checked, is_cve, one_line};
+use super::{Affected, Batch, Feed, Framing, Record, checked, is_cve, one_line, severity_word};
 use crate::limits::{MAX_AFFECTED_PER_RECORD, MAX_ALIASES, MAX_VERSIONS};
 use crate::{cvss, ecosystem};
 
@@ -318,23 +318,15 @@ fn specific_severity(specific: &Specific<'_>) -> Severity {
         .unwrap_or_default()
 }
 
-/// The words that vendors use.
-pub(super) fn severity_word(word: &str) -> Severity {
-    match word.trim_end_matches('*').to_ascii_lowercase().as_str() {
-        "unimportant" | "negligible" | "none" => Severity::Negligible,
-        "low" => Severity::Low,
-        "moderate" | "medium" => Severity::Medium,
-        "important" | "high" => Severity::High,
-        "critical" => Severity::Critical,
-        _ => Severity::Unknown,
-    }
-}
-
 fn convert_affected(record: &OsvRecord<'_>) -> Result<Vec<Affected>, String> {
     let mut all = Vec::with_capacity(record.affected.len());
     for affected in &record.affected {
         // Records about a repository alone (GIT ranges) name no package.
         let Some(package) = &affected.package else { continue };
+        // Ubuntu Pro's word counts only where the release itself has none, its FIPS builds are packages of their own.
+        if package.ecosystem.starts_with("Ubuntu:Pro:") && is_pro_idle(record, package) {
+            continue;
+        }
         let ecosystem = ecosystem::canonical(&checked("ecosystem", &package.ecosystem)?);
         let name = ecosystem::package_name(&ecosystem, &checked("package name", &package.name)?);
         if affected.versions.len() > MAX_VERSIONS {
@@ -352,18 +344,13 @@ fn convert_affected(record: &OsvRecord<'_>) -> Result<Vec<Affected>, String> {
             .flatten()
             .any(|specific| specific.urgency.as_deref() == Some("end-of-life"));
         let template = Affected {
-            ecosystem,
-            package: name,
-            introduced: None,
-            fixed: None,
-            last_affected: None,
-            versions: Vec::new(),
             state: if is_end_of_life {
                 FixState::EndOfLife
             } else {
                 FixState::Affected
             },
             severity,
+            ..Affected::new(&ecosystem, &name)
         };
         add_ranges(affected, &template, &mut all)?;
         if all.len() > MAX_AFFECTED_PER_RECORD {
@@ -371,6 +358,16 @@ fn convert_affected(record: &OsvRecord<'_>) -> Result<Vec<Affected>, String> {
         }
     }
     Ok(all)
+}
+
+fn is_pro_idle(record: &OsvRecord<'_>, pro: &OsvPackage<'_>) -> bool {
+    let canonical = ecosystem::canonical(&pro.ecosystem);
+    let mut packages = record.affected.iter().filter_map(|affected| affected.package.as_ref());
+    pro.ecosystem.contains(":FIPS")
+        || packages.any(|other| {
+            let is_pro = other.ecosystem.starts_with("Ubuntu:Pro:");
+            !is_pro && other.name == pro.name && ecosystem::canonical(&other.ecosystem) == canonical
+        })
 }
 
 /// One row per pair of events, and one for the enumerated versions that no range holds.
