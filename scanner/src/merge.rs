@@ -68,10 +68,13 @@ impl Merge {
         })
     }
 
-    fn put(&mut self, mut entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
-        let Some(path) = self.place(&entry.path) else {
-            return;
-        };
+    fn put(&mut self, entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
+        if let Some(path) = self.place(&entry.path) {
+            self.put_at(path, entry, content);
+        }
+    }
+
+    fn put_at(&mut self, path: String, mut entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
         if path != entry.path {
             entry.path = path;
         }
@@ -111,8 +114,11 @@ impl Merge {
     }
 
     fn link(&mut self, mut entry: Box<FileEntry>, target: &str) {
-        let source = self.place(target).filter(|path| *path != entry.path);
-        let found = source.as_deref().and_then(|path| self.tree.get(path));
+        let Some(path) = self.place(&entry.path) else {
+            return;
+        };
+        let source = self.place(target).filter(|source| *source != path);
+        let found = source.as_deref().and_then(|source| self.tree.get(source));
         let Some(found) = found.filter(|found| found.kind != FileKind::Directory) else {
             let detail = "hard link to a file that is not there".to_owned();
             self.notes.push(Note::new(NoteKind::Unreadable, &entry.path, detail));
@@ -126,6 +132,6 @@ impl Merge {
         entry.shebang.clone_from(&found.shebang);
         entry.has_capabilities |= found.has_capabilities;
         let content = self.tree.shared_content(source.as_deref().unwrap_or_default());
-        self.put(entry, content);
+        self.put_at(path, entry, content);
     }
 }

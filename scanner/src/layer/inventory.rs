@@ -57,6 +57,10 @@ impl<'a> Inventory<'a> {
             };
             self.note(kind, self.name.to_owned(), error.to_string());
         }
+        if tar.lacks_end {
+            let detail = "tar has no end marker: it may have been cut between two members".to_owned();
+            self.note(NoteKind::Hint, self.name.to_owned(), detail);
+        }
         let content = tar.into_input().finish();
         if content.error.is_none() && content.size_bytes == 0 {
             self.note(NoteKind::Unreadable, self.name.to_owned(), "layer is empty".to_owned());

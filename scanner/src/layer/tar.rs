@@ -91,6 +91,8 @@ pub(crate) struct TarReader<R> {
     /// Bytes of the current body that were not read yet.
     remaining: u64,
     padding: u64,
+    /// The archive ended without the two zero blocks that should be there.
+    pub(crate) lacks_end: bool,
 }
 
 impl<R: Input> TarReader<R> {
@@ -99,6 +101,7 @@ impl<R: Input> TarReader<R> {
             input,
             remaining: 0,
             padding: 0,
+            lacks_end: false,
         }
     }
 
@@ -170,6 +173,7 @@ impl<R: Input> TarReader<R> {
     /// The next header; `None` at the end: two zero blocks, or no bytes at all (as Go accepts it).
     fn header_block(&mut self) -> Result<Option<[u8; BLOCK]>, TarError> {
         let Some(block) = self.block()? else {
+            self.lacks_end = true;
             return Ok(None);
         };
         if block != [0; BLOCK] {

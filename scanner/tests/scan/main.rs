@@ -1,0 +1,12 @@
+//! Whole images in, whole scans out: real bytes made by other people's writers (tar, flate2, zstd, skopeo).
+
+mod builder;
+mod cyclonedx;
+mod demo_images;
+mod hostile;
+mod merge;
+mod packages;
+mod registry;
+mod reports;
+mod sources;
+mod tar_formats;

@@ -1,0 +1,120 @@
+//! Reports of one scan: the same bytes each time, readable, and safe to show.
+
+use plimsoll_model::{FixState, Match, MatchEvidence, Note, NoteKind, ScanReport, Severity, Vulnerability};
+use plimsoll_scanner::{
+    Tree,
+    report::{self, Document},
+};
+
+use crate::builder::{Blob, Image, Layer, oci};
+
+pub fn image() -> Image {
+    let layer = Layer::new()
+        .file(
+            "etc/os-release",
+            "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Debian \x1b[31mred\"\n",
+        )
+        .program("bin/app", 0o755, "#!/bin/sh\n")
+        .file("data", "1")
+        .file(
+            "var/lib/dpkg/status",
+            "Package: app\nStatus: install ok installed\nMaintainer: A <a@b>\nVersion: 1:2\nArchitecture: amd64\n",
+        )
+        .file("var/lib/dpkg/info/app.list", "/bin/app\n");
+    oci(&[Blob::gzip(&layer.tar())])
+}
+
+fn found(id: &str, severity: Severity, known_exploited: bool, fix: Option<&str>) -> Match {
+    Match {
+        package: 0,
+        vulnerability: Vulnerability {
+            id: id.to_owned(),
+            aliases: Vec::new(),
+            severity,
+            cvss_score: Some(7.5),
+            known_exploited,
+            epss: None,
+            summary: "Something\nbad".to_owned(),
+        },
+        fix_state: if fix.is_some() {
+            FixState::Fixed
+        } else {
+            FixState::Affected
+        },
+        fixed_version: fix.map(str::to_owned),
+        evidence: MatchEvidence {
+            advisory: id.to_owned(),
+            source: "debian".to_owned(),
+            ecosystem: "Debian:12".to_owned(),
+            compared_name: "app".to_owned(),
+            compared_version: "1:2".to_owned(),
+            range: "any version".to_owned(),
+        },
+    }
+}
+
+pub fn assembled() -> (ScanReport, Tree) {
+    let mut scan = image().scan().unwrap();
+    "test:image".clone_into(&mut scan.image.reference);
+    let matches = vec![
+        found("CVE-2024-0002", Severity::Low, false, None),
+        found("CVE-2024-0001", Severity::Critical, false, Some("1:2.1")),
+        found("CVE-2024-0003", Severity::Medium, true, None),
+    ];
+    let notes = vec![Note::new(NoteKind::Limit, "/x\u{1b}[0m", "too big")];
+    report::assemble(scan, Some(matches), notes, plimsoll_rules::packs::shipped())
+}
+
+pub fn written(format: &str, colour: bool) -> String {
+    let (report, tree) = assembled();
+    let document = Document {
+        report: &report,
+        tree: &tree,
+        colour,
+    };
+    let format = report::ALL.iter().find(|found| found.name() == format).unwrap();
+    let mut out = Vec::new();
+    format.write(&document, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn every_format_is_deterministic() {
+    for format in report::ALL {
+        assert_eq!(
+            written(format.name(), false),
+            written(format.name(), false),
+            "{}",
+            format.name()
+        );
+        assert!(!format.summary().is_empty());
+    }
+}
+
+#[test]
+fn the_table_ranks_fits_and_shows_no_control_characters() {
+    let text = written("table", false);
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("CVE-")).collect();
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows[0].starts_with("KEV") && rows[0].contains("CVE-2024-0003"),
+        "{text}"
+    );
+    assert!(rows[1].contains("CVE-2024-0001") && rows[1].contains("1:2.1"), "{text}");
+    assert!(text.contains("1 critical · 1 medium · 1 low"), "{text}");
+    assert!(text.contains("Incomplete: 1 thing"), "{text}");
+    assert!(text.chars().all(|char| char == '\n' || !char.is_control()), "{text:?}");
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+    assert!(written("table", true).contains("\u{1b}[1;31m"));
+}
+
+#[test]
+fn json_reads_back_and_holds_what_can_run() {
+    let (report, _) = assembled();
+    let read: ScanReport = serde_json::from_str(&written("json", false)).unwrap();
+    assert_eq!(read, report);
+    let files: Vec<&str> = read.files.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(files, ["/bin/app"]);
+    assert_eq!(read.file_count, 5);
+    assert_eq!(written("inventory", false).lines().count(), 5);
+}
