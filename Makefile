@@ -1,8 +1,8 @@
 # Each target is one readable script or cargo call.
-.PHONY: help build demo test lint bench clean
+.PHONY: help build demo test test-kernels lint bench clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 build: ## The plimsoll command, target/release/plimsoll
 	scripts/install.sh
@@ -13,6 +13,9 @@ demo: ## Scan, profile, run and watch real redis, postgres and nginx; then misbe
 
 test: ## Everything that CI runs; kernel tests need root
 	scripts/test.sh
+
+test-kernels: ## The sensor tests on Debian's 6.1 and 6.12 kernels in virtual machines (4 minutes)
+	scripts/test-kernels.sh
 
 lint: ## Formatting and clippy
 	cargo fmt --all --check

@@ -271,3 +271,105 @@ fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with `fixed` behind the head and `texts` where texts belong.
+    fn record(kind: u32, fixed: &[u8], texts: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.resize(HEAD_BYTES, 7);
+        bytes.extend(fixed);
+        if !texts.is_empty() {
+            bytes.resize(TEXT_AT, 0);
+            bytes.extend(texts);
+        }
+        bytes
+    }
+
+    fn numbers(values: &[u32]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_ne_bytes()).collect()
+    }
+
+    fn exec(args_total: u32) -> Vec<u8> {
+        // device, inode, upper, deleted; lengths of filename, exe, cwd, args; flags of exe and cwd; total; padding
+        let fixed = numbers(&[1, 0, 2, 0, 1, 0, 3, 7, 1, 6, 1, 1, args_total, 0]);
+        record(1, &fixed, b"sh\0sh\0bin\0\0a\0b c\0")
+    }
+
+    #[test]
+    fn reads_texts_in_their_order() {
+        let RawKind::Exec {
+            filename,
+            exe,
+            args,
+            cwd,
+            exe_file,
+        } = decode(&exec(6)).unwrap().kind
+        else {
+            panic!("not an exec")
+        };
+        assert_eq!((filename.as_str(), exe.as_str(), cwd.as_str()), ("sh", "/bin/sh", "/"));
+        assert_eq!(args, ["a", "b c"]);
+        assert_eq!((exe_file.device, exe_file.inode, exe_file.is_upper_layer), (1, 2, true));
+    }
+
+    #[test]
+    fn cut_arguments_end_in_an_ellipsis() {
+        let RawKind::Exec { args, .. } = decode(&exec(7)).unwrap().kind else {
+            panic!("not an exec")
+        };
+        assert_eq!(args, ["a", "b c…"]);
+        assert_eq!(split_args(b"", true), ["…"]);
+        assert_eq!(split_args(b"", false), [""; 0]);
+        assert_eq!(split_args(b"\0", false), [""]);
+        assert_eq!(split_args(b"a\0\0", false), ["a", ""]);
+    }
+
+    #[test]
+    fn a_record_that_ends_early_is_an_error() {
+        let address = record(6, &[[1; 16].as_slice(), &[2, 0, 80, 0, 6, 0]].concat(), b"");
+        for whole in [
+            exec(6),
+            address,
+            record(2, &[1; TASK_BYTES], b""),
+            record(3, &[0; 4], b""),
+        ] {
+            assert!(decode(&whole).is_ok());
+            for length in 0..whole.len() {
+                assert_eq!(
+                    decode(&whole[..length]),
+                    Err(WireError::Short),
+                    "cut to {length} of {}",
+                    whole.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_we_never_send_is_an_error() {
+        assert_eq!(decode(&record(77, &[], b"")), Err(WireError::Kind(77)));
+        let unix = record(6, &[[1; 16].as_slice(), &[1, 0, 0, 0, 0, 0]].concat(), b"");
+        assert_eq!(decode(&unix), Err(WireError::Family(1)));
+    }
+
+    #[test]
+    fn mapped_addresses_are_ipv4() {
+        let ip = "::ffff:10.0.0.1".parse::<std::net::Ipv6Addr>().unwrap().octets();
+        let event = decode(&record(6, &[ip.as_slice(), &[10, 0, 80, 0, 6, 0]].concat(), b"")).unwrap();
+        let expected = SocketAddress {
+            ip: "10.0.0.1".parse().unwrap(),
+            port: 80,
+        };
+        assert_eq!(
+            event.kind,
+            RawKind::Connect {
+                address: expected,
+                transport: Transport::Tcp
+            }
+        );
+    }
+}

@@ -314,6 +314,41 @@ fn only_a_containers_writes_leave_the_kernel() {
 }
 
 #[test]
+fn an_open_on_an_overlay_is_told_once() {
+    let Some(mut watch) = Watch::containers() else { return };
+    let folder = scratch_folder();
+    let script = r#"
+        set -e; mount -t tmpfs none "$1"; cd "$1"; mkdir lower upper work merged; echo old > lower/image
+        mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged
+        cd merged; echo x >> image; echo x > new; cat image new > /dev/null; echo x > last"#;
+    run(Command::new("unshare")
+        .args(["-m", "/bin/sh", "-c", script, "sh"])
+        .arg(folder.path()));
+    let below = fs::canonicalize(&folder).unwrap();
+    let events = watch.collect_until(
+        "the last open",
+        |event| matches!(&event.kind, RawKind::Open { .. }),
+        |event| matches!(&event.kind, RawKind::Open { path, .. } if path.ends_with("/merged/last")),
+    );
+    let opens: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            // The kernel's own copying opens files with other paths: a container never asked for them.
+            RawKind::Open { path, created, .. } if !path.starts_with("/proc") => Some((PathBuf::from(path), *created)),
+            _ => None,
+        })
+        .collect();
+    let merged = |name: &str| below.join("merged").join(name);
+    let expected = [
+        (below.join("lower/image"), true),
+        (merged("image"), false),
+        (merged("new"), true),
+        (merged("last"), true),
+    ];
+    assert_eq!(opens, expected);
+}
+
+#[test]
 fn paths_are_those_that_the_container_sees() {
     let Some(mut watch) = Watch::containers() else { return };
     let folder = scratch_folder();
