@@ -32,6 +32,9 @@ mod record;
 mod replay;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use replay::replay;
 
 /// How an agent runs.

@@ -11,6 +11,8 @@ mod phase;
 mod pipeline;
 pub mod raw;
 pub mod read;
+#[cfg(test)]
+mod scene;
 pub mod sensor;
 pub mod sink;
 pub mod snapshot;

@@ -11,11 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 use plimsoll_model::{Container, EventKind, Phase, Process, ProcessKey};
 use plimsoll_policy::{CompiledProfile, Entry};
 
-use crate::{
-    images::KnownImage,
-    limits::MAX_PROCESSES_PER_CONTAINER,
-    state::{Home, Seen},
-};
+use crate::{images::KnownImage, limits::MAX_PROCESSES_PER_CONTAINER, state::Seen};
 
 /// A running container and its processes.
 #[derive(Debug)]
@@ -43,7 +39,8 @@ struct Role {
 /// Where an event is placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Placed {
-    /// Phase of the process that did it, after the event. `None` when its origin was lost.
+    /// Phase in which it was done: an exec that ends the entrypoint is still the entrypoint's. `None` when the origin of
+    /// the process was lost.
     pub(crate) phase: Option<Phase>,
     /// For an exec: who asked for it.
     pub(crate) entry: Entry,
@@ -106,10 +103,12 @@ impl Sandbox {
             };
         };
         let mut entry = Entry::Inside;
+        let mut phase = role.phase;
         match &seen.event.kind {
             EventKind::Exec { .. } => {
                 if role.phase == Phase::Init && self.is_inside(seen) {
                     (role, entry) = self.enter(process, seen.mount_namespace);
+                    phase = role.phase;
                 }
                 self.lead_on(process, &mut role);
                 self.set(process.key, role);
@@ -128,15 +127,16 @@ impl Sandbox {
             _ => self.set(process.key, role),
         }
         Placed {
-            phase: Some(role.phase),
+            phase: Some(phase),
             entry,
             cause: role.cause,
         }
     }
 
-    /// From now on this process and what it starts are consequences of an alert.
+    /// From now on this process and what it starts are consequences of an alert. The lead is not: an alert about how the
+    /// container was started must not take in all that its server does later.
     pub(crate) fn blame(&mut self, key: ProcessKey, alert: u64) {
-        if let Some(role) = self.roles.get_mut(&key) {
+        if let Some(role) = self.roles.get_mut(&key).filter(|role| !role.is_lead) {
             role.cause = Some(alert);
         }
     }
@@ -157,7 +157,11 @@ impl Sandbox {
             });
         }
         let from_outside = match seen.parent {
-            Some(Home { cgroup_id, .. }) => cgroup_id != process.cgroup_id || self.first.is_none(),
+            Some(home) => {
+                let is_ours =
+                    home.cgroup_id == self.container.cgroup_id || Some(home.mount_namespace) == self.mount_namespace;
+                !is_ours || self.first.is_none()
+            }
             // Nothing is known of the parent: only a new container's runtime may come out of nowhere.
             None => self.first.is_none() || process.container_pid == 1,
         };

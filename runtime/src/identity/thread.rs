@@ -52,6 +52,13 @@ pub(crate) enum Answer {
 pub(crate) struct Asker(SyncSender<Question>);
 
 impl Asker {
+    /// An asker whose questions a test reads.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> (Self, Receiver<Question>) {
+        let (sender, receiver) = sync_channel(MAX_QUESTIONS);
+        (Self(sender), receiver)
+    }
+
     /// Whether the question was taken; a full queue takes none.
     pub(crate) fn ask(&self, question: Question) -> bool {
         match self.0.try_send(question) {

@@ -1,1 +1,149 @@
-//! Placeholder.
+//! Lineage: which phase each process of a scene is in.
+
+use plimsoll_model::ContainerRuntime;
+
+use super::*;
+use crate::{
+    capture::Item,
+    identity::unknown_container,
+    scene::{BASH, DASH, ENTRY, HOST_MOUNTS, REDIS, Scene, redis_report},
+    state::ProcessTree,
+};
+
+const CGROUP: u64 = 50;
+
+/// Phases of the acts in a container, in order, as `program: phase`.
+fn phases(scene: &Scene) -> Vec<String> {
+    let container = Arc::new(unknown_container(CGROUP, "", "c"));
+    assert_eq!(container.runtime, ContainerRuntime::Unknown);
+    let image = Arc::new(KnownImage::new(redis_report()));
+    let mut sandbox = Sandbox::new(container, Some(image), HOST_MOUNTS);
+    let mut tree = ProcessTree::new(0);
+    let mut lines = Vec::new();
+    for item in &scene.items {
+        let seen = match item {
+            Item::Process(process) => Some(tree.adopt(process.clone())),
+            Item::Event(event) => tree.apply(event.clone()),
+            Item::Start { .. } | Item::Container(_) => None,
+        };
+        let Some(seen) = seen.filter(|seen| seen.event.process.cgroup_id == CGROUP) else {
+            continue;
+        };
+        if seen.event.sequence == 0 {
+            sandbox.seed(&seen);
+            continue;
+        }
+        let placed = sandbox.advance(&seen);
+        if !matches!(seen.event.kind, EventKind::Fork { .. } | EventKind::Exit { .. }) {
+            lines.push(format!("{}: {:?}", seen.event.process.name(), placed.phase.unwrap()));
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_entrypoint_ends_when_the_first_process_executes_the_main_program() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    let helper = scene.fork(room.first);
+    scene.exec(helper, "/usr/bin/id", &["id"]);
+    scene.exec(room.first, REDIS, &["redis-server"]);
+    scene.write(helper, "/x");
+    let shell = scene.fork(room.first);
+    scene.exec(shell, DASH, &["sh"]);
+    assert_eq!(
+        phases(&scene),
+        [
+            "memfd:runc_cloned: Init",
+            "memfd:runc_cloned: Init",
+            "bash: Entrypoint",
+            "id: Entrypoint",
+            "redis-server: Entrypoint",
+            "id: Entrypoint",
+            "dash: Serving",
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_the_entry_script_starts_for_a_moment_is_not_serving() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    let temporary = scene.fork(room.first);
+    scene.exec(temporary, REDIS, &["redis-server", "--port", "0"]);
+    scene.write(temporary, "/x");
+    scene.exec(room.first, REDIS, &["redis-server"]);
+    scene.write(room.first, "/x");
+    assert_eq!(
+        phases(&scene)[3..],
+        [
+            "redis-server: Entrypoint",
+            "redis-server: Entrypoint",
+            "redis-server: Entrypoint",
+            "redis-server: Serving"
+        ]
+    );
+}
+
+#[test]
+fn an_init_or_a_shell_form_command_hands_the_lead_to_its_child() {
+    for (exe, args) in [
+        ("/usr/bin/tini", &["tini", "--", "redis-server"][..]),
+        (DASH, &["/bin/sh", "-c", "redis-server; exit"]),
+    ] {
+        let mut scene = Scene::new();
+        let room = scene.start(CGROUP, exe, args);
+        let child = scene.fork(room.first);
+        scene.exec(child, REDIS, &["redis-server"]);
+        let grandchild = scene.fork(child);
+        scene.exec(grandchild, REDIS, &["redis-server"]);
+        let phases = phases(&scene);
+        assert_eq!(
+            phases[3..],
+            ["redis-server: Entrypoint", "redis-server: Serving"],
+            "{exe}"
+        );
+    }
+}
+
+#[test]
+fn from_outside_is_a_session_or_the_health_check_and_so_are_its_children() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, REDIS, &["redis-server"]);
+    let session = scene.enter(room, DASH, &["sh"]);
+    let child = scene.fork(session);
+    scene.exec(child, REDIS, &["redis-server"]);
+    let probe = scene.enter(room, DASH, &["/bin/sh", "-c", "redis-cli ping"]);
+    let client = scene.fork(probe);
+    scene.exec(client, "/usr/bin/redis-cli", &["redis-cli", "ping"]);
+    assert_eq!(
+        phases(&scene)[2..],
+        [
+            "redis-server: Entrypoint",
+            "dash: Session",
+            "redis-server: Session",
+            "dash: Probe",
+            "redis-cli: Probe",
+        ]
+    );
+}
+
+#[test]
+fn a_container_that_starts_again_begins_with_its_entrypoint() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    scene.exec(room.first, REDIS, &["redis-server"]);
+    scene.exit(room.first);
+    scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    assert_eq!(phases(&scene).last().unwrap(), "bash: Entrypoint");
+}
+
+#[test]
+fn a_process_whose_making_was_lost_takes_the_phase_of_its_ancestor_or_none() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    scene.exec(room.first, REDIS, &["redis-server"]);
+    let unseen = scene.spawn(room.first);
+    scene.exec(unseen, DASH, &["sh"]);
+    assert_eq!(phases(&scene).last().unwrap(), "dash: Serving");
+}
