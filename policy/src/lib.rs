@@ -1,4 +1,5 @@
-//! Decides, and does nothing else: a kernel event and a profile in, deviations out. Pure: no I/O, no clock, no threads.
+//! Decides, and does nothing else: a kernel event and a profile in, deviations out; a scan report, rules and waivers in,
+//! a verdict out. Pure: no I/O, no clock, no threads.
 //!
 //! [`CompiledProfile`] is a profile made ready for questions; [`judge`] asks it about one event. Expected behaviour is
 //! the common case and costs a hash look-up.
@@ -12,6 +13,8 @@ mod judge;
 mod limits;
 mod program;
 mod text;
+mod verdict;
+mod waiver;
 
 pub use address::scope_of;
 pub use compiled::CompiledProfile;
@@ -20,3 +23,5 @@ pub use files::KnownFiles;
 pub use judge::{Context, Entry, Judgement, judge};
 pub use program::{identify, matches_program};
 pub use text::{escape, phase_words, quote_arguments};
+pub use verdict::{Policy, PolicyError, VerdictContext};
+pub use waiver::{Waiver, WaiverError, parse_waivers};

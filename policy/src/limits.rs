@@ -8,3 +8,11 @@ pub(crate) const MAX_SCRIPT_ARGUMENTS: usize = 16;
 pub(crate) const MAX_ARGUMENT_CHARS: usize = 256;
 /// Characters of a whole command line.
 pub(crate) const MAX_COMMAND_LINE_CHARS: usize = 1024;
+/// Bytes of a waiver file.
+pub(crate) const MAX_WAIVER_FILE_BYTES: usize = 4 * 1024 * 1024;
+/// Waivers in one file.
+pub(crate) const MAX_WAIVERS: usize = 10_000;
+/// Reasons that a verdict lists; all of them count for its decision.
+pub(crate) const MAX_VERDICT_REASONS: usize = 10_000;
+/// Errors of rule files that one message lists.
+pub(crate) const MAX_LISTED_DIAGNOSTICS: usize = 10;
