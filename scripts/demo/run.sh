@@ -3,13 +3,13 @@
 # what was flagged. Ends with 0 only when normal work raised nothing and each bad act was flagged exactly once.
 #   scripts/demo/run.sh                   as root on Debian 12; everything it makes is below target/demo
 #   scripts/demo/run.sh --save-recording  also keeps this run as scripts/demo/recording, for machines without BPF
+#   PLIMSOLL=FILE scripts/demo/run.sh     with that command, building none
 # Without root or BPF it says why and replays that recording.
 set -euo pipefail
 demo_scripts=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$demo_scripts/../.." && pwd)
 demo_out=$top/target/demo
-plimsoll=$top/target/release/plimsoll
-alerts=$demo_out/alerts.jsonl
+plimsoll=${PLIMSOLL:-$top/target/release/plimsoll}
 cd "$top"
 mkdir -p "$demo_out/log" "$demo_out/reports"
 # shellcheck source=scripts/demo/containers.sh
@@ -32,6 +32,7 @@ clean_up() {
   for id in ${agent_pid:-} ${registry_pid:-}; do
     kill "$id" 2>/dev/null && wait "$id" 2>/dev/null || true
   done
+  rm -rf "${registry_folder:-}"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
@@ -44,9 +45,11 @@ if [ "$(id -u)" = 0 ]; then
   "$demo_scripts/images.sh" </dev/null &
   images=$!
 fi
-say "build plimsoll (and, as root, the images)"
-cargo build --release --locked --quiet -p plimsoll-cli
-started=$SECONDS
+if [ -z "${PLIMSOLL:-}" ]; then
+  say "build plimsoll (and, as root, the images)"
+  cargo build --release --locked --quiet -p plimsoll-cli
+  started=$SECONDS
+fi
 
 if ! why_no_bpf=$(check_bpf); then
   echo "This machine cannot watch containers: $why_no_bpf"
@@ -59,7 +62,8 @@ wait "$images"
 say "a registry on loopback, the images on it"
 use_containers "$demo_out"
 export DISABLE_HC_SYSTEMD=true # health checks run when asked for, not by a timer of systemd
-start_registry "$(mktemp -d "$demo_out/registry.XXXXXX")"
+registry_folder=$(mktemp -d "$demo_out/registry.XXXXXX")
+start_registry "$registry_folder"
 for name in redis postgres nginx; do
   push "$name"
 done
