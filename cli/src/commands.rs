@@ -1,15 +1,19 @@
 //! One module per subcommand; this file lists them.
 
+mod admission;
 mod agent;
 mod db;
 mod profile;
 mod scan;
+mod serve;
 
 use crate::exit::{Exit, Failure};
 
 /// What to do.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
+    /// Answer Kubernetes admission reviews from a server's database
+    Admission(admission::Arguments),
     /// Watch containers and say what their image should not do
     Agent(agent::Arguments),
     /// Manage the vulnerability database
@@ -18,14 +22,18 @@ pub(crate) enum Command {
     Profile(profile::Arguments),
     /// Scan an image: packages, vulnerabilities, files, expected behaviour
     Scan(scan::Arguments),
+    /// Run the server: API, dashboard, agents, admission
+    Serve(serve::Arguments),
 }
 
 /// Runs the subcommand.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Admission(arguments) => admission::run(arguments),
         Command::Agent(arguments) => agent::run(arguments),
         Command::Db(arguments) => db::run(arguments),
         Command::Profile(arguments) => profile::run(arguments),
         Command::Scan(arguments) => scan::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
     }
 }

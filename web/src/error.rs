@@ -74,10 +74,13 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// Policy or waiver files are not usable.
+    #[error("{0}")]
+    Policy(String),
     /// Plain HTTP was asked for on an address that others can reach.
     #[error("listen on {0} without TLS: passwords and tokens would cross the network in the clear")]
     Insecure(SocketAddr),
 }
 
 /// Short for results of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -18,6 +18,10 @@ pub const MAX_REVIEW_CONTAINERS: usize = 500;
 pub const MAX_CONCURRENT_REVIEWS: usize = 32;
 /// Memory that request bodies may take together, in KiB; further requests wait for their turn.
 pub const MAX_BODY_MEMORY_KIB: u32 = 256 * 1024;
+/// One policy or waiver file, in bytes.
+pub const MAX_POLICY_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Verdicts that are remembered.
+pub const MAX_CACHED_VERDICTS: usize = 2_000;
 /// Time for one request, body included, in milliseconds.
 pub const REQUEST_TIMEOUT_MS: u64 = 30_000;
 /// Time for an admission answer, in milliseconds: below the API server's default of 10 s.

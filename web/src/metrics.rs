@@ -47,7 +47,7 @@ pub(crate) struct ResultLabel {
     pub(crate) result: &'static str,
 }
 
-/// `allowed`, `warned`, `denied`, `malformed`.
+/// `allowed`, `warned`, `denied`, `malformed`, `timed_out`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct DecisionLabel {
     pub(crate) decision: &'static str,

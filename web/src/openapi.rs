@@ -61,7 +61,6 @@ fn complete(operation: &mut Operation, tag: &str, route: &Route) {
         Access::Account => ("Needs any account.", &["session", "token"]),
         Access::Role(role) => (need(role), &["session", "token"]),
         Access::Agent => ("Needs an enrolled agent's token.", &["agent"]),
-        Access::RoleOrAgent(role) => (need(role), &["session", "token", "agent"]),
     };
     operation.tags = Some(vec![tag.to_owned()]);
     operation.description = Some(note.to_owned());

@@ -83,8 +83,6 @@ pub(crate) enum Access {
     Role(Role),
     /// Enrolled agents.
     Agent,
-    /// Users with at least this role, and enrolled agents.
-    RoleOrAgent(Role),
 }
 
 impl Route {
@@ -179,11 +177,11 @@ async fn admit(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Call
     match (&caller, gate.access) {
         (_, Access::Public) | (Caller::User(_), Access::Account) => Ok(caller),
         (Caller::User(user), _) if user.must_change_password() => Err(ApiError::password_change_required()),
-        (Caller::User(user), Access::Role(role) | Access::RoleOrAgent(role)) if user.role >= role => Ok(caller),
-        (Caller::User(_), Access::Role(role) | Access::RoleOrAgent(role)) => {
+        (Caller::User(user), Access::Role(role)) if user.role >= role => Ok(caller),
+        (Caller::User(_), Access::Role(role)) => {
             Err(ApiError::forbidden(format!("this needs the role {}", role.name())))
         }
-        (Caller::Agent(_), Access::Agent | Access::RoleOrAgent(_)) => Ok(caller),
+        (Caller::Agent(_), Access::Agent) => Ok(caller),
         (Caller::User(_), Access::Agent) => Err(ApiError::forbidden("this is for enrolled agents")),
         (Caller::Agent(_), _) => Err(ApiError::forbidden("this is not for agents")),
     }

@@ -39,7 +39,7 @@ impl TokenKind {
 }
 
 /// A digest of a token, as it is stored: the token itself is shown once and kept nowhere.
-pub type TokenDigest = [u8; 32];
+pub(crate) type TokenDigest = [u8; 32];
 
 /// A new token with 256 random bits.
 pub(crate) fn new_token(kind: TokenKind) -> Result<String> {

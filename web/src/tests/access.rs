@@ -39,7 +39,6 @@ async fn every_route_admits_exactly_who_it_names() {
                 Access::Account => role.is_some(),
                 Access::Role(needed) => role.is_some_and(|role| role >= needed),
                 Access::Agent => *name == "agent",
-                Access::RoleOrAgent(needed) => *name == "agent" || role.is_some_and(|role| role >= needed),
             };
             let path = format!(
                 "{PREFIX}{}",

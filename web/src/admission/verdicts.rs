@@ -1,0 +1,116 @@
+//! Verdicts that were computed: the same image, policy, waivers and day give the same answer.
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::civil::Date;
+use plimsoll_model::{Digest, Verdict};
+use plimsoll_policy::{Policy, VerdictContext, Waiver};
+
+use crate::{
+    Error,
+    error::Result,
+    limits,
+    store::{ImageSummary, Store, StoredWaiver},
+};
+
+/// Bounded; it is emptied when it is full.
+#[derive(Default)]
+pub(super) struct Cache {
+    verdicts: Mutex<HashMap<Key, Arc<Verdict>>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    config_digest: String,
+    scanned_ms: i64,
+    today: Date,
+    waivers: u64,
+}
+
+/// Waivers that hold now.
+pub(super) struct CurrentWaivers {
+    all: Vec<Waiver>,
+    fingerprint: u64,
+}
+
+impl CurrentWaivers {
+    /// Those of a file and those of the store.
+    pub(super) fn new(of_file: &[Waiver], stored: &[StoredWaiver]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let mut all = of_file.to_vec();
+        for waiver in stored {
+            // A day that does not parse was not written by this server; such a waiver holds no day.
+            let Ok(until) = waiver.until.parse() else { continue };
+            (&waiver.id, &waiver.rule, &waiver.subject, &waiver.image, &waiver.until).hash(&mut hasher);
+            all.push(Waiver {
+                id: waiver.id.clone(),
+                rule: waiver.rule.clone(),
+                subject: waiver.subject.clone(),
+                image: waiver.image.clone(),
+                reason: waiver.reason.clone(),
+                owner: waiver.owner.clone(),
+                until,
+            });
+        }
+        Self {
+            all,
+            fingerprint: hasher.finish(),
+        }
+    }
+}
+
+impl Cache {
+    /// The policy's verdict about a stored image at a time.
+    pub(super) fn verdict(
+        &self,
+        store: &dyn Store,
+        policy: &Policy,
+        image: &ImageSummary,
+        waivers: &CurrentWaivers,
+        now_ms: i64,
+    ) -> Result<Arc<Verdict>> {
+        let today = day_of(now_ms);
+        let key = Key {
+            config_digest: image.config_digest.clone(),
+            scanned_ms: image.scanned_ms,
+            today,
+            waivers: waivers.fingerprint,
+        };
+        if let Some(known) = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let corrupt = |detail: String| Error::Corrupt {
+            noun: "scan report",
+            detail,
+        };
+        let digest: Digest = image
+            .config_digest
+            .parse()
+            .map_err(|error: plimsoll_model::DigestError| corrupt(error.to_string()))?;
+        let report = store
+            .find_report(&digest)?
+            .ok_or_else(|| corrupt("it is gone".to_owned()))?;
+        let context = VerdictContext {
+            waivers: &waivers.all,
+            today,
+            // The data was at least as old as the scan that used it.
+            data_age_days: u64::try_from((now_ms - image.scanned_ms) / 86_400_000).ok(),
+        };
+        let verdict = Arc::new(policy.judge(&report, context));
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        if verdicts.len() >= limits::MAX_CACHED_VERDICTS {
+            verdicts.clear();
+        }
+        verdicts.insert(key, verdict.clone());
+        Ok(verdict)
+    }
+}
+
+fn day_of(now_ms: i64) -> Date {
+    let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    time.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
