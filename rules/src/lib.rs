@@ -3,16 +3,28 @@
 //! The language is Falco's. [`RuleSet::load`] reads rule files; [`RuleSet::evaluate`] says which rules a kernel event
 //! fires, [`RuleSet::evaluate_image`] which policy rules one fact of an image fires.
 
+mod assemble;
+mod compile;
 mod diagnostic;
+mod field;
 mod limits;
+mod load;
 mod observation;
+mod output;
 pub mod packs;
 mod priority;
 mod rule;
 mod set;
+mod shipped;
+mod source;
+mod syntax;
+mod text;
+mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, DiagnosticSeverity};
+pub use field::{FieldInfo, FieldType, fields};
 pub use observation::{ImageObservation, ImageSubject, Observation};
 pub use priority::Priority;
-pub use rule::{Rule, Source};
+pub use rule::Rule;
 pub use set::{EventKinds, EventNeeds, Loaded, RuleFile, RuleSet};
+pub use source::Source;

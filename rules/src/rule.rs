@@ -2,46 +2,33 @@
 
 use plimsoll_model::{Decision, RuleValue};
 
-use crate::{ImageObservation, Observation, Priority};
-
-/// What a rule judges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Source {
-    /// Kernel events.
-    Syscall,
-    /// Kubernetes audit events.
-    K8sAudit,
-    /// An image as a whole.
-    Image,
-    /// One package of an image.
-    Package,
-    /// One vulnerability of a package.
-    Vulnerability,
-    /// One file of an image.
-    File,
-    /// One secret found in an image.
-    Secret,
-    /// One other finding of an image check.
-    Finding,
-    /// The profile of an image.
-    Profile,
-    /// One container of a workload that is to be admitted.
-    Admission,
-}
+use crate::{
+    ImageObservation, Observation, Priority, Source,
+    compile::Term,
+    field::{Context, FieldRef, Subject},
+    output::{Template, shown},
+};
 
 /// A rule that was loaded and compiled.
 #[derive(Debug)]
 pub struct Rule {
-    name: String,
-    description: String,
-    priority: Priority,
-    tags: Vec<String>,
-    source: Source,
-    condition_text: String,
-    action: Option<Decision>,
-    file: String,
-    line: usize,
-    is_enabled: bool,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) priority: Priority,
+    pub(crate) tags: Vec<String>,
+    pub(crate) source: Source,
+    pub(crate) condition_text: String,
+    pub(crate) expanded: String,
+    pub(crate) output_text: String,
+    pub(crate) output: Template,
+    pub(crate) reads: Vec<Term>,
+    pub(crate) read_names: Vec<String>,
+    pub(crate) action: Option<Decision>,
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) is_enabled: bool,
+    pub(crate) is_capture_wanted: bool,
+    pub(crate) capture_duration_ms: u32,
 }
 
 impl Rule {
@@ -80,6 +67,16 @@ impl Rule {
         &self.condition_text
     }
 
+    /// Its condition with lists, macros and exceptions put in, in the form in which upstream prints it. Cut when very long.
+    pub fn expanded_condition(&self) -> &str {
+        &self.expanded
+    }
+
+    /// Its output line as written.
+    pub fn output_text(&self) -> &str {
+        &self.output_text
+    }
+
     /// What a policy decides when it fires: our key `action`; `None` for rules that only alert.
     pub fn action(&self) -> Option<Decision> {
         self.action
@@ -95,29 +92,60 @@ impl Rule {
         self.is_enabled
     }
 
+    /// Whether what happens around an event is to be recorded when it fires, and for how many milliseconds (0: as long
+    /// as the recorder likes). `None`: not.
+    pub fn capture_duration_ms(&self) -> Option<u32> {
+        self.is_capture_wanted.then_some(self.capture_duration_ms)
+    }
+
+    /// Names of the fields that its condition reads, in the order of their first use.
+    pub fn fields(&self) -> &[String] {
+        &self.read_names
+    }
+
     /// Its output line, filled in. Missing values read `<NA>`, as upstream; control characters are escaped.
     pub fn output(&self, observation: &Observation<'_>) -> String {
-        let _ = observation;
-        String::new()
+        self.output.render(&Context::new(Subject::Kernel(observation)))
     }
 
     /// As [`Rule::output`], for an image rule.
     pub fn image_output(&self, observation: &ImageObservation<'_>) -> String {
-        let _ = observation;
-        String::new()
+        self.output.render(&Context::new(Subject::Image(observation)))
+    }
+
+    /// The fields of its output line with their values: Falco's `output_fields`.
+    pub fn output_values(&self, observation: &Observation<'_>) -> Vec<RuleValue> {
+        self.output.values(&Context::new(Subject::Kernel(observation)))
     }
 
     /// The fields that its condition reads, with the values they have, in the order of their first use.
     pub fn values(&self, observation: &Observation<'_>) -> Vec<RuleValue> {
-        let _ = observation;
-        Vec::new()
+        self.values_in(&Context::new(Subject::Kernel(observation)))
     }
 
     /// As [`Rule::values`], for an image rule.
     pub fn image_values(&self, observation: &ImageObservation<'_>) -> Vec<RuleValue> {
-        let _ = observation;
-        Vec::new()
+        self.values_in(&Context::new(Subject::Image(observation)))
     }
+
+    fn values_in(&self, context: &Context<'_>) -> Vec<RuleValue> {
+        self.reads
+            .iter()
+            .zip(&self.read_names)
+            .map(|(term, name)| RuleValue {
+                field: name.clone(),
+                value: shown(term, context),
+            })
+            .collect()
+    }
+}
+
+/// The terms and names of the fields that a condition reads.
+pub(crate) fn reads(fields: &[FieldRef]) -> (Vec<Term>, Vec<String>) {
+    fields
+        .iter()
+        .map(|reference| (Term::Field(reference.clone()), reference.name()))
+        .unzip()
 }
 
 fn is_technique(tag: &str) -> bool {

@@ -1,6 +1,16 @@
 //! A set of rules: loaded together, evaluated together.
 
-use crate::{Diagnostic, ImageObservation, Observation, Rule};
+use std::cell::Cell;
+
+use crate::{
+    Diagnostic, ImageObservation, ImageSubject, Observation, Rule, Source,
+    assemble::assemble,
+    compile::{Graph, Location, Memo, NodeId, variant},
+    diagnostic::{Code, Collector, Finding},
+    field::{Context, KindSet, Subject},
+    load::{self, Version},
+    shipped,
+};
 
 /// A rule file, already read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,30 +33,57 @@ pub struct Loaded {
 /// Compiled rules. Immutable: a reload makes a new one.
 #[derive(Debug, Default)]
 pub struct RuleSet {
-    rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) graph: Graph,
+    /// For each kind of event and place: rules that can be true, with what is left to ask.
+    pub(crate) by_variant: Vec<Vec<(u32, NodeId)>>,
+    /// Rules of all other sources.
+    pub(crate) by_source: Vec<(Source, u32, NodeId)>,
+    pub(crate) needs: EventNeeds,
+}
+
+thread_local! {
+    static MEMO: Cell<Memo> = const { Cell::new(Memo::new()) };
 }
 
 impl RuleSet {
     /// Loads files in the given order: later files may append to, override and disable what earlier ones define.
     ///
     /// # Errors
-    /// Every error (and warning) of all files, in file order. Nothing is loaded then.
+    /// Every error (and warning) of all files. Nothing is loaded then.
     pub fn load(files: &[RuleFile]) -> Result<Loaded, Vec<Diagnostic>> {
-        let _ = files;
+        let mut diagnostics = Collector::new(files);
+        let catalog = load::read(files, &mut diagnostics);
+        for (requirement, place) in &catalog.plugins {
+            if !requirement.is_met_by(&BUILT_IN_PLUGINS) {
+                let (name, version) = &requirement.alternatives[0];
+                let message = format!("the rules need plugin {name} {version}, which does not exist here");
+                diagnostics.warn(Finding::new(Code::LoadUnknownSource, place.clone(), "", message));
+            }
+        }
+        if diagnostics.has_errors() {
+            return Err(diagnostics.finish());
+        }
+        let rules = assemble(files, &catalog, &mut diagnostics);
+        if diagnostics.has_errors() {
+            return Err(diagnostics.finish());
+        }
         Ok(Loaded {
-            rules: Self::default(),
-            diagnostics: Vec::new(),
+            rules,
+            diagnostics: diagnostics.finish(),
         })
     }
 
     /// The rules that Plimsoll ships for kernel events. They hold no error: a test loads them.
     pub fn shipped() -> Self {
-        Self::default()
+        Self::load(&Self::shipped_files())
+            .map(|loaded| loaded.rules)
+            .unwrap_or_default()
     }
 
     /// The files of [`RuleSet::shipped`], to be loaded together with a user's own.
     pub fn shipped_files() -> Vec<RuleFile> {
-        Vec::new()
+        shipped::files()
     }
 
     /// All rules in load order, disabled ones included.
@@ -61,17 +98,63 @@ impl RuleSet {
 
     /// Calls `fired` for every enabled `syscall` rule whose condition is true, in load order.
     pub fn evaluate<'s>(&'s self, observation: &Observation<'_>, fired: &mut dyn FnMut(&'s Rule)) {
-        let _ = (observation, fired);
+        let Some(kind) = KindSet::position(observation.event) else {
+            return;
+        };
+        let place = match observation.event.container {
+            Some(_) => Location::Container,
+            None => Location::Host,
+        };
+        let Some(candidates) = self
+            .by_variant
+            .get(variant(kind, place))
+            .filter(|rules| !rules.is_empty())
+        else {
+            return;
+        };
+        let context = Context::new(Subject::Kernel(observation));
+        let mut memo = MEMO.take();
+        memo.start(self.graph.len());
+        for (index, node) in candidates {
+            if self.graph.holds(*node, &context, &mut memo) {
+                fired(&self.rules[*index as usize]);
+            }
+        }
+        MEMO.set(memo);
     }
 
     /// Calls `fired` for every enabled rule of the subject's source whose condition is true, in load order.
     pub fn evaluate_image<'s>(&'s self, observation: &ImageObservation<'_>, fired: &mut dyn FnMut(&'s Rule)) {
-        let _ = (observation, fired);
+        let source = source_of(&observation.subject);
+        let context = Context::new(Subject::Image(observation));
+        let mut memo = MEMO.take();
+        memo.start(self.graph.len());
+        for (_, index, node) in self.by_source.iter().filter(|(of, ..)| *of == source) {
+            if self.graph.holds(*node, &context, &mut memo) {
+                fired(&self.rules[*index as usize]);
+            }
+        }
+        MEMO.set(memo);
     }
 
     /// What can possibly make an enabled `syscall` rule true: what sensors must deliver.
     pub fn wants(&self) -> EventNeeds {
-        EventNeeds::default()
+        self.needs
+    }
+}
+
+/// What upstream needs plugins for and we do without: the newest versions whose rules we read.
+const BUILT_IN_PLUGINS: [(&str, Version); 1] = [("container", Version::new(0, 99, 0))];
+
+fn source_of(subject: &ImageSubject<'_>) -> Source {
+    match subject {
+        ImageSubject::Image => Source::Image,
+        ImageSubject::Package(_) => Source::Package,
+        ImageSubject::Vulnerability(_) => Source::Vulnerability,
+        ImageSubject::File(_) => Source::File,
+        ImageSubject::Finding(finding) if finding.check.starts_with("secret") => Source::Secret,
+        ImageSubject::Finding(_) => Source::Finding,
+        ImageSubject::Profile => Source::Profile,
     }
 }
 

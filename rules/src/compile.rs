@@ -1,0 +1,22 @@
+//! Condition trees in, one shared graph of checks out that cannot fail any more.
+
+mod check;
+mod constant;
+mod event_types;
+mod glob;
+mod graph;
+mod lower;
+mod net;
+mod paths;
+mod single;
+mod specialise;
+mod term;
+mod warnings;
+
+pub(crate) use check::Memo;
+pub(crate) use event_types::TypeSet;
+pub(crate) use graph::{Graph, NodeId};
+pub(crate) use lower::{Lowered, Lowering, MacroTree, Scope};
+pub(crate) use specialise::{Place as Location, VARIANTS, specialise, variant};
+pub(crate) use term::Term;
+pub(crate) use warnings::{deprecated_field, deprecation};

@@ -1,0 +1,259 @@
+//! `fd.*`: the file or socket that it was done to.
+
+use std::{fmt::Write, net::IpAddr};
+
+use plimsoll_model::{EventKind, SocketAddress, Transport};
+
+use super::{
+    Context, Field, FieldType, KindSet, Shape, Value, context::Slot, event::SOME_DESCRIPTOR, flags::O_DIRECTORY,
+};
+
+/// A socket: its peer when it connects, its own address when it serves.
+struct Socket {
+    address: SocketAddress,
+    transport: Transport,
+    is_server: bool,
+}
+
+fn socket(context: &Context<'_>) -> Option<Socket> {
+    let (address, transport, is_server) = match &context.event()?.kind {
+        EventKind::Connect { address, transport, .. } => (*address, *transport, false),
+        EventKind::Bind { address, transport } | EventKind::Listen { address, transport } => {
+            (*address, *transport, true)
+        }
+        _ => return None,
+    };
+    Some(Socket {
+        address,
+        transport,
+        is_server,
+    })
+}
+
+fn path<'c>(context: &'c Context<'c>) -> Option<&'c str> {
+    match &context.event()?.kind {
+        EventKind::Open { path, .. } => Some(path),
+        _ => None,
+    }
+}
+
+fn name<'c>(context: &'c Context<'c>) -> Option<Value<'c>> {
+    if let Some(path) = path(context) {
+        return Some(Value::Text(path));
+    }
+    let socket = socket(context)?;
+    Some(context.cached(Slot::DescriptorName, |out| {
+        let SocketAddress { ip, port } = socket.address;
+        let _ = if socket.is_server {
+            write!(out, "{ip}:{port}")
+        } else {
+            // The local end is not known before the kernel chose it.
+            let any = if ip.is_ipv4() { "0.0.0.0" } else { "::" };
+            write!(out, "{any}:0->{ip}:{port}")
+        };
+    }))
+}
+
+fn directory(path: &str) -> &str {
+    match path.rfind('/') {
+        Some(0) => "/",
+        Some(slash) => &path[..slash],
+        None => "/",
+    }
+}
+
+fn type_char(context: &Context<'_>) -> Option<&'static str> {
+    if let EventKind::Open { flags, .. } = &context.event()?.kind {
+        return Some(if flags & O_DIRECTORY != 0 { "d" } else { "f" });
+    }
+    Some(if socket(context)?.address.ip.is_ipv4() {
+        "4"
+    } else {
+        "6"
+    })
+}
+
+fn type_name(letter: &str) -> &'static str {
+    match letter {
+        "d" => "directory",
+        "4" => "ipv4",
+        "6" => "ipv6",
+        _ => "file",
+    }
+}
+
+fn transport(context: &Context<'_>) -> Option<&'static str> {
+    Some(match socket(context)?.transport {
+        Transport::Tcp => "tcp",
+        Transport::Udp => "udp",
+        Transport::Other => "raw",
+    })
+}
+
+fn ip(context: &Context<'_>) -> Option<IpAddr> {
+    Some(socket(context)?.address.ip)
+}
+
+fn port(context: &Context<'_>) -> Option<i64> {
+    Some(i64::from(socket(context)?.address.port))
+}
+
+fn remote(context: &Context<'_>) -> Option<SocketAddress> {
+    socket(context)
+        .filter(|socket| !socket.is_server)
+        .map(|socket| socket.address)
+}
+
+fn local(context: &Context<'_>) -> Option<SocketAddress> {
+    socket(context)
+        .filter(|socket| socket.is_server)
+        .map(|socket| socket.address)
+}
+
+const fn address(name: &'static str, kind: FieldType, doc: &'static str, get: super::table::One) -> Field {
+    Field::new(name, kind, doc, super::Getter::One(get)).kinds(KindSet::NETWORK)
+}
+
+pub(super) const FIELDS: &[Field] = &[
+    Field::number(
+        "fd.num",
+        "Number of the descriptor. Sensors do not record it: negative when the open failed, else a large number.",
+        |c, _| match &c.event()?.kind {
+            EventKind::Open { error, .. } if *error < 0 => Some(Value::Number(i64::from(*error))),
+            EventKind::Open { .. } => Some(Value::Number(SOME_DESCRIPTOR)),
+            _ => socket(c).map(|_| Value::Number(SOME_DESCRIPTOR)),
+        },
+    )
+    .kinds(KindSet::FD),
+    Field::text("fd.type", "`file`, `directory`, `ipv4` or `ipv6`.", |c, _| {
+        type_char(c).map(type_name).map(Value::Text)
+    })
+    .kinds(KindSet::FD),
+    Field::text("fd.typechar", "`f`, `d`, `4` or `6`.", |c, _| {
+        type_char(c).map(Value::Text)
+    })
+    .kinds(KindSet::FD),
+    Field::text(
+        "fd.name",
+        "Full path, or `local->remote` of a connection, or the address of a server.",
+        |c, _| name(c),
+    )
+    .kinds(KindSet::FD),
+    Field::text(
+        "fd.nameraw",
+        "As `fd.name`; sensors deliver normalised paths.",
+        |c, _| path(c).map(Value::Text),
+    )
+    .kinds(KindSet::OPEN),
+    Field::text("fs.path.name", "Path of the file that was opened.", |c, _| {
+        path(c).map(Value::Text)
+    })
+    .kinds(KindSet::OPEN),
+    Field::text("fs.path.nameraw", "As `fs.path.name`.", |c, _| path(c).map(Value::Text)).kinds(KindSet::OPEN),
+    Field::text("fd.directory", "Directory of the file.", |c, _| {
+        path(c).map(directory).map(Value::Text)
+    })
+    .kinds(KindSet::OPEN),
+    Field::text("fd.filename", "Name of the file without its directory.", |c, _| {
+        path(c)?.rsplit('/').next().map(Value::Text)
+    })
+    .kinds(KindSet::OPEN),
+    Field::number("fd.ino", "Inode number of the file.", |c, _| match &c.event()?.kind {
+        EventKind::Open { inode, .. } if *inode != 0 => i64::try_from(*inode).ok().map(Value::Number),
+        _ => None,
+    })
+    .kinds(KindSet::OPEN),
+    address("fd.ip", FieldType::Ip, "Address of either end.", |c, _| {
+        ip(c).map(Value::Ip)
+    })
+    .shape(Shape::EitherEnd),
+    address("fd.net", FieldType::Net, "Network of either end.", |c, _| {
+        ip(c).map(Value::Ip)
+    })
+    .shape(Shape::EitherEnd),
+    address("fd.port", FieldType::Number, "Port of either end.", |c, _| {
+        port(c).map(Value::Number)
+    })
+    .shape(Shape::EitherEnd),
+    address("fd.sip", FieldType::Ip, "Address of the server.", |c, _| {
+        ip(c).map(Value::Ip)
+    }),
+    address("fd.snet", FieldType::Net, "Network of the server.", |c, _| {
+        ip(c).map(Value::Ip)
+    }),
+    address("fd.sport", FieldType::Number, "Port of the server.", |c, _| {
+        port(c).map(Value::Number)
+    }),
+    address("fd.rip", FieldType::Ip, "Address of the remote end.", |c, _| {
+        remote(c).map(|end| Value::Ip(end.ip))
+    })
+    .kinds(KindSet::CONNECT),
+    address("fd.rnet", FieldType::Net, "Network of the remote end.", |c, _| {
+        remote(c).map(|end| Value::Ip(end.ip))
+    })
+    .kinds(KindSet::CONNECT),
+    address("fd.rport", FieldType::Number, "Port of the remote end.", |c, _| {
+        remote(c).map(|end| Value::Number(i64::from(end.port)))
+    })
+    .kinds(KindSet::CONNECT),
+    address(
+        "fd.lip",
+        FieldType::Ip,
+        "Address of the local end, of servers.",
+        |c, _| local(c).map(|end| Value::Ip(end.ip)),
+    )
+    .kinds(KindSet::BIND.with(KindSet::LISTEN)),
+    address(
+        "fd.lnet",
+        FieldType::Net,
+        "Network of the local end, of servers.",
+        |c, _| local(c).map(|end| Value::Ip(end.ip)),
+    )
+    .kinds(KindSet::BIND.with(KindSet::LISTEN)),
+    address(
+        "fd.lport",
+        FieldType::Number,
+        "Port of the local end, of servers.",
+        |c, _| local(c).map(|end| Value::Number(i64::from(end.port))),
+    )
+    .kinds(KindSet::BIND.with(KindSet::LISTEN)),
+    address("fd.l4proto", FieldType::Text, "`tcp`, `udp` or `raw`.", |c, _| {
+        transport(c).map(Value::Text)
+    }),
+    address("fd.sockfamily", FieldType::Text, "`ip`.", |c, _| {
+        socket(c).map(|_| Value::Text("ip"))
+    }),
+    address(
+        "fd.is_server",
+        FieldType::Bool,
+        "Whether this end is the server.",
+        |c, _| socket(c).map(|socket| Value::Bool(socket.is_server)),
+    ),
+    address(
+        "fd.connected",
+        FieldType::Bool,
+        "Whether the connection was made at once.",
+        |c, _| match &c.event()?.kind {
+            EventKind::Connect { error, .. } => Some(Value::Bool(*error == 0)),
+            _ => Some(Value::Bool(false)),
+        },
+    ),
+    address(
+        "fd.name_changed",
+        FieldType::Bool,
+        "Whether this event changed `fd.name`.",
+        |c, _| Some(Value::Bool(matches!(&c.event()?.kind, EventKind::Connect { .. }))),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_have_no_slash_at_the_end() {
+        assert_eq!(directory("/etc/passwd"), "/etc");
+        assert_eq!(directory("/passwd"), "/");
+        assert_eq!(directory("passwd"), "/");
+    }
+}

@@ -1,0 +1,311 @@
+//! `proc.*`, `thread.*`, `user.*`, `group.*`: who did it.
+
+use plimsoll_model::Process;
+
+use super::{
+    Argument, Context, Field, FieldType, Shape, Value,
+    argument::Takes,
+    context::{Slot, with_buffer},
+};
+
+/// The arguments behind the program's own name, joined by blanks.
+pub(crate) fn write_arguments(process: &Process, out: &mut String) {
+    for (index, argument) in process.args.iter().skip(1).enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        out.push_str(argument);
+    }
+}
+
+fn write_line(first: &str, process: &Process, out: &mut String) {
+    out.push_str(first);
+    if process.args.len() > 1 {
+        out.push(' ');
+        write_arguments(process, out);
+    }
+}
+
+fn parent<'c>(context: &'c Context<'c>) -> Option<&'c Process> {
+    context.ancestor(1)
+}
+
+/// The ancestor with the number in brackets, or all ancestors.
+fn ancestors(
+    context: &Context<'_>,
+    argument: &Argument,
+    show: &mut dyn FnMut(Value<'_>),
+    value: for<'p> fn(&'p Process) -> Option<Value<'p>>,
+) {
+    let Some(process) = context.process() else { return };
+    match argument.index {
+        Some(index) => {
+            if let Some(value) = process.lineage().nth(index).and_then(value) {
+                show(value);
+            }
+        }
+        None => process.lineage().skip(1).filter_map(value).for_each(show),
+    }
+}
+
+fn ancestor_lines(
+    context: &Context<'_>,
+    argument: &Argument,
+    show: &mut dyn FnMut(Value<'_>),
+    write: fn(&Process, &mut String),
+) {
+    let Some(process) = context.process() else { return };
+    let (skip, take) = argument.index.map_or((1, usize::MAX), |index| (index, 1));
+    for ancestor in process.lineage().skip(skip).take(take) {
+        with_buffer(|buffer| {
+            write(ancestor, buffer);
+            show(Value::Text(buffer));
+        });
+    }
+}
+
+/// The process that leads the session, when it is among the ancestors.
+fn session_leader<'c>(context: &'c Context<'c>) -> Option<&'c Process> {
+    let process = context.process()?;
+    process
+        .lineage()
+        .find(|ancestor| ancestor.key.pid == process.session_id)
+}
+
+fn first_argument(process: &Process) -> Option<Value<'_>> {
+    process.args.first().map(|text| Value::Text(text))
+}
+
+/// Names of users are a matter of the container's own files; only root's is the same everywhere.
+fn id_name(id: u32) -> Option<Value<'static>> {
+    (id == 0).then_some(Value::Text("root"))
+}
+
+fn argument_value(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(process) = context.process() else { return };
+    match argument.index {
+        Some(index) => {
+            if let Some(text) = process.args.get(index + 1) {
+                show(Value::Text(text));
+            }
+        }
+        None => show(context.cached(Slot::Arguments, |out| write_arguments(process, out))),
+    }
+}
+
+pub(super) const FIELDS: &[Field] = &[
+    Field::text("proc.exe", "First argument: the program as it was called.", |c, _| {
+        first_argument(c.process()?)
+    }),
+    Field::text("proc.pexe", "`proc.exe` of the parent.", |c, _| {
+        first_argument(parent(c)?)
+    }),
+    Field::many(
+        "proc.aexe",
+        FieldType::Text,
+        "`proc.exe` of an ancestor: `[1]` is the parent; without a number, of any ancestor.",
+        |c, a, show| {
+            ancestors(c, a, show, first_argument);
+        },
+    )
+    .takes(Takes::OptionalIndex)
+    .shape(Shape::Any),
+    Field::text("proc.exepath", "Path of the executable, links resolved.", |c, _| {
+        Some(Value::Text(&c.process()?.exe))
+    }),
+    Field::text("proc.pexepath", "`proc.exepath` of the parent.", |c, _| {
+        Some(Value::Text(&parent(c)?.exe))
+    }),
+    Field::many(
+        "proc.aexepath",
+        FieldType::Text,
+        "`proc.exepath` of an ancestor; without a number, of any.",
+        |c, a, show| {
+            ancestors(c, a, show, |process| Some(Value::Text(&process.exe)));
+        },
+    )
+    .takes(Takes::OptionalIndex)
+    .shape(Shape::Any),
+    Field::text(
+        "proc.name",
+        "Short name (`comm`), at most 15 bytes. The process can change it.",
+        |c, _| Some(Value::Text(&c.process()?.comm)),
+    ),
+    Field::text("proc.pname", "`proc.name` of the parent.", |c, _| {
+        Some(Value::Text(&parent(c)?.comm))
+    }),
+    Field::many(
+        "proc.aname",
+        FieldType::Text,
+        "`proc.name` of an ancestor: `[1]` is the parent; without a number, of any ancestor.",
+        |c, a, show| {
+            ancestors(c, a, show, |process| Some(Value::Text(&process.comm)));
+        },
+    )
+    .takes(Takes::OptionalIndex)
+    .shape(Shape::Any),
+    Field::many(
+        "proc.args",
+        FieldType::Text,
+        "Arguments behind the program's name, joined by blanks; `[0]` is the first alone.",
+        argument_value,
+    )
+    .takes(Takes::OptionalIndex),
+    Field::many(
+        "proc.aargs",
+        FieldType::Text,
+        "`proc.args` of an ancestor; without a number, of any.",
+        |c, a, show| {
+            ancestor_lines(c, a, show, write_arguments);
+        },
+    )
+    .takes(Takes::OptionalIndex)
+    .shape(Shape::Any),
+    Field::text("proc.cmdline", "Name and arguments.", |c, _| {
+        let process = c.process()?;
+        Some(c.cached(Slot::CommandLine, |out| write_line(&process.comm, process, out)))
+    }),
+    Field::text("proc.pcmdline", "`proc.cmdline` of the parent.", |c, _| {
+        let process = parent(c)?;
+        Some(c.cached(Slot::ParentCommandLine, |out| write_line(&process.comm, process, out)))
+    }),
+    Field::many(
+        "proc.acmdline",
+        FieldType::Text,
+        "`proc.cmdline` of an ancestor; without a number, of any.",
+        |c, a, show| {
+            ancestor_lines(c, a, show, |process, out| write_line(&process.comm, process, out));
+        },
+    )
+    .takes(Takes::OptionalIndex)
+    .shape(Shape::Any),
+    Field::many(
+        "proc.exeline",
+        FieldType::Text,
+        "First argument and the others.",
+        |c, _, show| {
+            let Some(process) = c.process() else { return };
+            with_buffer(|buffer| {
+                write_line(process.args.first().map_or("", String::as_str), process, buffer);
+                show(Value::Text(buffer));
+            });
+        },
+    ),
+    Field::number(
+        "proc.cmdnargs",
+        "How many arguments there are behind the name.",
+        |c, _| {
+            let count = c.process()?.args.len().saturating_sub(1);
+            i64::try_from(count).ok().map(Value::Number)
+        },
+    ),
+    Field::number("proc.cmdlenargs", "Bytes of all arguments behind the name.", |c, _| {
+        let length: usize = c.process()?.args.iter().skip(1).map(String::len).sum();
+        i64::try_from(length).ok().map(Value::Number)
+    }),
+    Field::text("proc.cwd", "Working directory, with a slash at its end.", |c, _| {
+        let process = c.process()?;
+        if process.cwd.is_empty() {
+            return None;
+        }
+        Some(c.cached(Slot::WorkingDirectory, |out| {
+            out.push_str(&process.cwd);
+            if !out.ends_with('/') {
+                out.push('/');
+            }
+        }))
+    }),
+    Field::number(
+        "proc.tty",
+        "Device number of the controlling terminal; 0 for none.",
+        |c, _| Some(Value::Number(i64::from(c.process()?.tty))),
+    ),
+    Field::number("proc.pid", "Process id on the host.", |c, _| {
+        Some(Value::Number(i64::from(c.process()?.key.pid)))
+    }),
+    Field::number("proc.ppid", "Process id of the parent.", |c, _| {
+        Some(Value::Number(i64::from(parent(c)?.key.pid)))
+    }),
+    Field::many(
+        "proc.apid",
+        FieldType::Number,
+        "Process id of an ancestor; without a number, of any.",
+        |c, a, show| {
+            ancestors(c, a, show, |process| Some(Value::Number(i64::from(process.key.pid))));
+        },
+    )
+    .takes(Takes::OptionalIndex)
+    .shape(Shape::Any),
+    Field::number("proc.vpid", "Process id inside its pid namespace.", |c, _| {
+        Some(Value::Number(i64::from(c.process()?.container_pid)))
+    }),
+    Field::number("proc.pvpid", "Parent's process id inside its pid namespace.", |c, _| {
+        Some(Value::Number(i64::from(parent(c)?.container_pid)))
+    }),
+    Field::number("proc.sid", "Session id.", |c, _| {
+        Some(Value::Number(i64::from(c.process()?.session_id)))
+    }),
+    Field::text(
+        "proc.sname",
+        "`proc.name` of the session's leader, when it is an ancestor.",
+        |c, _| Some(Value::Text(&session_leader(c)?.comm)),
+    ),
+    Field::text("proc.sid.exe", "`proc.exe` of the session's leader.", |c, _| {
+        first_argument(session_leader(c)?)
+    }),
+    Field::text("proc.sid.exepath", "`proc.exepath` of the session's leader.", |c, _| {
+        Some(Value::Text(&session_leader(c)?.exe))
+    }),
+    Field::bool("proc.is_sid_leader", "Whether it leads its session.", |c, _| {
+        let process = c.process()?;
+        Some(Value::Bool(process.session_id == process.key.pid))
+    }),
+    Field::bool(
+        "proc.is_exe_upper_layer",
+        "The executable was written after the container started.",
+        |c, _| Some(Value::Bool(c.process()?.exe_file.is_upper_layer)),
+    ),
+    Field::bool(
+        "proc.is_exe_from_memfd",
+        "The executable is anonymous memory (`memfd_create`).",
+        |c, _| Some(Value::Bool(c.process()?.exe_file.is_memfd)),
+    ),
+    Field::bool(
+        "proc.is_exe_deleted",
+        "The executable was unlinked (Plimsoll).",
+        |c, _| Some(Value::Bool(c.process()?.exe_file.is_deleted)),
+    ),
+    Field::number("proc.exe_ino", "Inode number of the executable.", |c, _| {
+        i64::try_from(c.process()?.exe_file.inode).ok().map(Value::Number)
+    }),
+    Field::number(
+        "user.uid",
+        "Effective user id, in the host's user namespace.",
+        |c, _| Some(Value::Number(i64::from(c.process()?.credentials.euid))),
+    ),
+    Field::text(
+        "user.name",
+        "`root` for user 0; names of others are not looked up.",
+        |c, _| id_name(c.process()?.credentials.euid),
+    ),
+    Field::number(
+        "user.loginuid",
+        "User id at login; -1 when there was no login.",
+        |c, _| Some(Value::Number(c.process()?.credentials.login_uid.map_or(-1, i64::from))),
+    ),
+    Field::text(
+        "user.loginname",
+        "`root` for login user 0; names of others are not looked up.",
+        |c, _| id_name(c.process()?.credentials.login_uid?),
+    ),
+    Field::number(
+        "group.gid",
+        "Effective group id, in the host's user namespace.",
+        |c, _| Some(Value::Number(i64::from(c.process()?.credentials.egid))),
+    ),
+    Field::text(
+        "group.name",
+        "`root` for group 0; names of others are not looked up.",
+        |c, _| id_name(c.process()?.credentials.egid),
+    ),
+];

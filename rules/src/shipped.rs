@@ -1,0 +1,58 @@
+//! The rules that come with Plimsoll, by ATT&CK tactic.
+
+use crate::RuleFile;
+
+/// One shipped file.
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../content/", $name)))),*]
+    };
+}
+
+/// All shipped files, in load order: lists and macros first.
+const FILES: &[(&str, &str)] = shipped![
+    "common.yaml",
+    "execution.yaml",
+    "persistence.yaml",
+    "credential-access.yaml",
+    "command-and-control.yaml",
+];
+
+/// The shipped files, named as they are in the repository.
+pub(crate) fn files() -> Vec<RuleFile> {
+    FILES
+        .iter()
+        .map(|(name, text)| RuleFile {
+            name: format!("rules/content/{name}"),
+            text: (*text).to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RuleSet;
+
+    #[test]
+    fn load_without_a_word() {
+        let loaded = RuleSet::load(&files()).unwrap_or_else(|errors| {
+            let files = files();
+            let shown: Vec<String> = errors
+                .iter()
+                .map(|error| {
+                    let source = files.iter().find(|file| file.name == error.file);
+                    error.render(source.map(|file| file.text.as_str()), false)
+                })
+                .collect();
+            panic!("{}", shown.join("\n"));
+        });
+        assert_eq!(loaded.diagnostics, []);
+        for rule in loaded.rules.rules() {
+            assert!(rule.techniques().next().is_some(), "{} names no technique", rule.name());
+            for word in ["Decides", "Wrong", "Do:"] {
+                assert!(rule.description().contains(word), "{} does not say {word}", rule.name());
+            }
+        }
+    }
+}
