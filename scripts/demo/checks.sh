@@ -14,9 +14,10 @@ alerts_seen=0
 alerts=$demo_out/alerts.jsonl  # every alert as JSON, one a line
 explained=$demo_out/alerts.txt # the same for people
 
+# import_advisories [--save-recording]: real records where they are at hand; what is committed must stand on our own.
 import_advisories() {
   local shared=$top/../shared/data/advisories/debian records=("$demo_scripts/advisories")
-  if [ -d "$shared" ]; then
+  if [ -d "$shared" ] && [ "$1" != --save-recording ]; then
     records=("$shared"/*osv*.jsonl.zst)
   fi
   "$plimsoll" db import --replace --db "$demo_out/plimsoll.db" "${records[@]}"
@@ -38,23 +39,11 @@ scan_images() {
     "redis from a docker-archive: the same packages as from the registry"
 }
 
-# check_bpf: says why this machine cannot load programs, and fails; else says nothing.
-check_bpf() {
-  if [ "$(id -u)" != 0 ]; then
-    echo "loading BPF programs needs root"
-    return 1
-  fi
-  if [ ! -e /sys/kernel/btf/vmlinux ]; then
-    echo "this kernel has no type information (/sys/kernel/btf/vmlinux)"
-    return 1
-  fi
-}
-
 start_agent() {
   local log=$demo_out/log/agent.log
   rm -f "$alerts" "$explained" "$demo_out/recording.plimsoll"
   : >"$alerts"
-  "$plimsoll" agent --images "$demo_out/reports" --record "$demo_out/recording.plimsoll" --alert-file "$alerts" \
+  "$plimsoll" agent --node demo --images "$demo_out/reports" --record "$demo_out/recording.plimsoll" --alert-file "$alerts" \
     --explain >"$explained" 2>"$log" </dev/null &
   agent_pid=$!
   wait_until "the agent's readiness" sh -c "grep -q ^ready '$log' || ! kill -0 $agent_pid"

@@ -26,10 +26,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts `plimsoll agent --output json` with more arguments and waits until it says that it is ready.
+    /// Starts `plimsoll agent --format json` with more arguments and waits until it says that it is ready.
     pub fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> anyhow::Result<Self> {
         let mut child = command::plimsoll()
-            .args(["agent", "--output", "json"])
+            .args(["agent", "--format", "json"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -44,7 +44,7 @@ impl Agent {
                 .talk
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
-                Ok(line) if line.contains("ready") => return Ok(agent),
+                Ok(line) if line.starts_with("ready") => return Ok(agent),
                 Ok(line) => said.push(line),
                 Err(RecvTimeoutError::Timeout) => bail!("the agent was not ready in time: {said:?}"),
                 Err(RecvTimeoutError::Disconnected) => bail!("the agent ended: {:?}: {said:?}", agent.child.wait()?),
@@ -52,10 +52,20 @@ impl Agent {
         }
     }
 
-    /// The next alert; an error when none comes in time.
-    pub fn next_alert(&self) -> anyhow::Result<Alert> {
-        let line = self.alerts.recv_timeout(LIMIT).context("wait for an alert")?;
-        serde_json::from_str(&line).with_context(|| format!("read alert {line}"))
+    /// The next alert about a container; an error when none comes in time. Others may run on this machine, and the agent
+    /// sees them all.
+    pub fn next_alert(&self, container_id: &str) -> anyhow::Result<Alert> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let line = self
+                .alerts
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                .context("wait for an alert")?;
+            let alert = read_alert(&line)?;
+            if alert.container_id.as_deref() == Some(container_id) {
+                return Ok(alert);
+            }
+        }
     }
 
     /// Asks the agent to end, as Ctrl-C does, and gives the alerts that nobody had asked for, and what it said last.
@@ -64,7 +74,7 @@ impl Agent {
         let mut left = Vec::new();
         loop {
             match self.alerts.recv_timeout(LIMIT) {
-                Ok(line) => left.push(serde_json::from_str(&line).with_context(|| format!("read alert {line}"))?),
+                Ok(line) => left.push(read_alert(&line)?),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => bail!("the agent did not end after SIGINT"),
             }
@@ -80,6 +90,10 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn read_alert(line: &str) -> anyhow::Result<Alert> {
+    serde_json::from_str(line).with_context(|| format!("read alert {line}"))
 }
 
 fn signal(child: &Child) -> anyhow::Result<()> {

@@ -48,7 +48,7 @@ fn prepare(test: &str, target: &str) -> Option<Stage> {
 
 impl Stage {
     fn agent(&self) -> Agent {
-        Agent::start(["--reports", &self.folder.path().display().to_string()]).expect("the agent starts")
+        Agent::start(["--images", &self.folder.path().display().to_string()]).expect("the agent starts")
     }
 
     /// Compiles one of the demo's bad acts; gives the folder to mount at `/acts`.
@@ -100,8 +100,9 @@ fn check(alert: &Alert, container: &Container, phase: Phase, observed: &str) {
 }
 
 /// Ends the agent and looks at what nobody asked for.
-fn expect_no_more(agent: Agent) {
-    let (left, talk) = agent.stop().expect("the agent ends when asked to");
+fn expect_no_more(agent: Agent, container: &Container) {
+    let (mut left, talk) = agent.stop().expect("the agent ends when asked to");
+    left.retain(|alert| alert.container_id.as_deref() == Some(container.id.as_str()));
     assert!(left.is_empty(), "{left:#?}\n{talk:#?}");
 }
 
@@ -133,13 +134,13 @@ fn redis_works_in_silence_and_its_bad_acts_are_flagged_once() {
     redis
         .beside(&["redis-cli", "MODULE", "LOAD", "/acts/shell.so"])
         .unwrap();
-    check(&agent.next_alert().unwrap(), &redis, Phase::Serving, "sh");
+    check(&agent.next_alert(&redis.id).unwrap(), &redis, Phase::Serving, "sh");
     redis.exec(&["sh", "-c", "id"]).unwrap();
-    check(&agent.next_alert().unwrap(), &redis, Phase::Session, "sh");
+    check(&agent.next_alert(&redis.id).unwrap(), &redis, Phase::Session, "sh");
     redis.beside(&["redis-cli", "MODULE", "LOAD", "/acts/drop.so"]).unwrap();
-    let dropped = agent.next_alert().unwrap();
+    let dropped = agent.next_alert(&redis.id).unwrap();
     check(&dropped, &redis, Phase::Serving, "/tmp/kinsing");
-    expect_no_more(agent);
+    expect_no_more(agent, &redis);
 }
 
 #[test]
@@ -172,8 +173,13 @@ fn postgres_works_in_silence_and_copy_from_program_is_flagged_once() {
     postgres
         .beside(&sql("create temp table o (line text); copy o from program 'id'"))
         .unwrap();
-    check(&agent.next_alert().unwrap(), &postgres, Phase::Serving, "sh");
-    expect_no_more(agent);
+    check(
+        &agent.next_alert(&postgres.id).unwrap(),
+        &postgres,
+        Phase::Serving,
+        "sh",
+    );
+    expect_no_more(agent, &postgres);
 }
 
 #[test]
@@ -191,6 +197,11 @@ fn nginx_works_in_silence_and_a_file_below_usr_bin_is_flagged_once() {
     nginx
         .beside(&["curl", "-sf", "http://127.0.0.1/trap?log=implant"])
         .unwrap();
-    check(&agent.next_alert().unwrap(), &nginx, Phase::Serving, "/usr/bin/implant");
-    expect_no_more(agent);
+    check(
+        &agent.next_alert(&nginx.id).unwrap(),
+        &nginx,
+        Phase::Serving,
+        "/usr/bin/implant",
+    );
+    expect_no_more(agent, &nginx);
 }
