@@ -65,7 +65,6 @@ pub fn build(input: &Input<'_>) -> (Profile, Vec<Note>) {
     let mut notes = Vec::new();
     let mut explorer = explore_command(input, &lookup, &mut notes);
     let main = explorer.main.take();
-    let chain = std::mem::take(&mut explorer.chain);
     let mut draft = Draft::default();
 
     declared::add(&mut draft, input, &lookup);
@@ -82,14 +81,13 @@ pub fn build(input: &Input<'_>) -> (Profile, Vec<Note>) {
         Some(launch) => input
             .packs
             .iter()
-            .filter_map(|pack| Claims::new(pack, input, &lookup, launch, &chain))
+            .filter_map(|pack| Claims::new(pack, input, &lookup, launch, &explorer))
             .collect(),
         None => Vec::new(),
     };
     for claims in &claims {
         claims.add(&mut draft);
     }
-    explorer.chain = chain;
     let known = facets::Known {
         explorer: &explorer,
         main: main.as_ref(),
@@ -127,8 +125,8 @@ fn profile(
     Profile {
         schema: schema::PROFILE.to_owned(),
         image: input.image.reference.clone(),
-        config_digest: input.image.config_digest.clone(),
-        manifest_digest: input.image.manifest_digest.clone(),
+        config_digest: input.image.config_digest,
+        manifest_digest: input.image.manifest_digest,
         main: main.map(|launch| launch.program),
         entrypoint,
         health_check,

@@ -9,7 +9,7 @@ use plimsoll_rules::packs::{Because, Pack, When};
 use super::{
     Input, accounts,
     draft::Draft,
-    explorer::Launch,
+    explorer::{Explorer, Launch},
     lookup::{Lookup, SHELLS, base_name, folder_name},
     settings::{self, Settings},
 };
@@ -26,6 +26,8 @@ pub(crate) struct Claims<'a> {
     launch: &'a Launch,
     /// Shells that run entry scripts.
     entry: Vec<Program>,
+    /// Every command of the entry scripts is known.
+    is_understood: bool,
     /// Best confidence that a claim may have.
     cap: Confidence,
     /// For people: why the pack was chosen.
@@ -39,7 +41,7 @@ impl<'a> Claims<'a> {
         input: &'a Input<'a>,
         lookup: &'a Lookup<'a>,
         launch: &'a Launch,
-        chain: &[Program],
+        explorer: &Explorer<'_>,
     ) -> Option<Self> {
         let called = base_name(launch.argv.first().map_or(launch.invoked.as_str(), String::as_str));
         let own = base_name(&launch.program.path.0);
@@ -67,7 +69,9 @@ impl<'a> Claims<'a> {
             .as_ref()
             .map(|source| settings::read(source, launch, lookup))
             .unwrap_or_default();
-        let entry = chain
+        let is_understood = explorer.openings.is_empty();
+        let entry = explorer
+            .chain
             .iter()
             .filter(|program| {
                 SHELLS.contains(&base_name(&program.path.0)) || matches!(program.applet, Some(Applet::Script(_)))
@@ -81,6 +85,7 @@ impl<'a> Claims<'a> {
             lookup,
             launch,
             entry,
+            is_understood,
             cap,
             chosen,
         })
@@ -104,15 +109,7 @@ impl<'a> Claims<'a> {
                 }
             }
         }
-        for claim in self.pack.execs.iter().filter(|claim| self.holds(&claim.because.when)) {
-            for subject in self.subjects(&claim.from) {
-                for program in claim.to.iter().flat_map(|name| self.programs(name)) {
-                    if subject != Subject::Program(program.clone()) {
-                        self.fact(draft, subject.clone(), Action::Exec(program), &claim.because, None);
-                    }
-                }
-            }
-        }
+        self.add_execs(draft);
         for claim in self.pack.becomes.iter().filter(|claim| self.holds(&claim.because.when)) {
             for (user, from) in self.expand(&claim.user) {
                 if let Some(account) = accounts::find(self.lookup, &user) {
@@ -136,6 +133,33 @@ impl<'a> Claims<'a> {
                     evidence: vec![self.evidence(&claim.because, None)],
                     confidence: claim.because.confidence.max(self.cap),
                 });
+            }
+        }
+    }
+
+    fn add_execs(&self, draft: &mut Draft) {
+        for claim in self.pack.execs.iter().filter(|claim| self.holds(&claim.because.when)) {
+            let programs: Vec<Program> = claim.to.iter().flat_map(|name| self.programs(name)).collect();
+            for subject in self.subjects(&claim.from) {
+                for program in programs
+                    .iter()
+                    .filter(|program| subject != Subject::Program((*program).clone()))
+                {
+                    let action = Action::Exec(program.clone());
+                    let is_seen = draft
+                        .facts()
+                        .iter()
+                        .any(|fact| fact.subject == subject && fact.action == action);
+                    // What an entry script starts, it says itself. The pack speaks for what hooks bring in.
+                    if claim.from == "entry" && !is_seen && self.is_understood {
+                        continue;
+                    }
+                    let mut because = claim.because.clone();
+                    if claim.from == "entry" && !is_seen {
+                        because.confidence = because.confidence.max(Confidence::B);
+                    }
+                    self.fact(draft, subject.clone(), action, &because, None);
+                }
             }
         }
     }

@@ -23,6 +23,9 @@ const COMMON_WRITES: &[(&str, &str)] = &[
     ("/dev/ptmx", "standard streams and terminals"),
     ("/dev/pts/**", "standard streams and terminals"),
     ("/dev/fd/*", "standard streams and terminals"),
+    // What /dev/stdout leads to in most containers, as the kernel names it.
+    ("pipe:*", "standard streams and terminals"),
+    ("socket:*", "standard streams and terminals"),
     ("/proc/*/fd/*", "standard streams and terminals"),
     ("/dev/shm/**", "shared memory"),
     ("/dev/mqueue/**", "message queues"),
@@ -154,6 +157,24 @@ pub(crate) fn add_resolver(draft: &mut Draft) {
     };
     let evidence = || image("musl's resolver binds a port of its own for each question");
     draft.fact(Subject::Any, Action::Listen(ports), &[], evidence(), Confidence::C);
+}
+
+/// Adds what the C library does by itself when a program asks it for addresses: it asks name servers, and it connects
+/// UDP sockets to learn which source address each answer would get (getaddrinfo(3) orders its answers by that).
+pub(crate) fn add_name_lookup(draft: &mut Draft, main: &Subject) {
+    for (scope, first, last) in [(PeerScope::Any, 53, 53), (PeerScope::Loopback, 1, u16::MAX)] {
+        let port = PortSpec {
+            transport: Transport::Udp,
+            first,
+            last,
+        };
+        let peer = Peer {
+            scope,
+            port: Some(port),
+        };
+        let evidence = image("the C library looks names up and orders addresses over UDP");
+        draft.fact(main.clone(), Action::Connect(peer), WORKING, evidence, Confidence::C);
+    }
 }
 
 /// Adds what a health check that dials its own container needs.

@@ -1,5 +1,6 @@
 //! Facts, denials and facets as they are found in, one list of each without duplicates out.
 
+use super::limits::MAX_EVIDENCE;
 use plimsoll_model::{
     Action, Confidence, Denial, Evidence, EvidenceSource, Facet, FacetState, Fact, PathPattern, Peer, Phase, PortSpec,
     Program, Subject, Verb,
@@ -43,7 +44,12 @@ impl Draft {
                 } else {
                     fact.evidence.len()
                 };
-                if !fact.evidence.contains(&evidence) {
+                let same_source = fact
+                    .evidence
+                    .iter()
+                    .filter(|known| known.source == evidence.source)
+                    .count();
+                if !fact.evidence.contains(&evidence) && (same_source < MAX_EVIDENCE || at == 0) {
                     fact.evidence.insert(at, evidence);
                 }
                 fact.confidence = fact.confidence.min(confidence);

@@ -3,13 +3,13 @@
 //! The command is followed through scripts (shebangs, the shell language), wrappers (`gosu`, `tini`, `env`) and commands
 //! that start commands (`find -exec`, `sh -c`). What cannot be followed is kept as a reason not to judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{Applet, Confidence, Identity, Note, NoteKind, PathPattern, Program};
 
 use super::{
     accounts,
-    limits::{MAX_CALLS, MAX_COMMANDS, MAX_SHEBANGS},
+    limits::{MAX_CALLS, MAX_COMMANDS, MAX_EVIDENCE, MAX_SHEBANGS},
     lookup::{Located, Lookup, SHELLS, base_name, normalise},
     shell::{self, Script},
     value::Value,
@@ -85,6 +85,8 @@ pub(crate) struct Explorer<'a> {
     pub(crate) main: Option<Launch>,
     /// Trouble.
     pub(crate) notes: BTreeSet<Note>,
+    /// How often each edge was found.
+    edge_counts: BTreeMap<(Option<Program>, Program), usize>,
     /// Scripts with arguments that were already followed.
     seen: BTreeSet<(String, Vec<Value>)>,
     /// Commands that may still be followed.
@@ -122,6 +124,7 @@ impl<'a> Explorer<'a> {
             chain: Vec::new(),
             main: None,
             notes: BTreeSet::new(),
+            edge_counts: BTreeMap::new(),
             seen: BTreeSet::new(),
             commands_left: MAX_COMMANDS,
         }
@@ -144,7 +147,7 @@ impl<'a> Explorer<'a> {
         }
         let program = from?;
         if located.entry.shebang.is_some() {
-            return self.run_script(program, &located.invoked, arguments, call, steps);
+            return self.run_script(program, &located.invoked, arguments, call, &steps);
         }
         let called = base_name(name);
         let own = base_name(&located.entry.path);
@@ -153,12 +156,12 @@ impl<'a> Explorer<'a> {
             _ => own.to_owned(),
         };
         if let Some(inner) = wrappers::unwrap(called, arguments).or_else(|| wrappers::unwrap(&role, arguments)) {
-            self.enter_chain(&[program.clone()], call);
+            self.enter_chain(std::slice::from_ref(&program), call);
             return self.run_inner(inner, &program, call);
         }
         if role == "find" {
             for command in wrappers::find_commands(arguments) {
-                self.run_command(&command, &call.from_program(&program, false));
+                self.run_command(&command, &call.by_program(&program, false));
             }
         } else if SHELLS.contains(&role.as_str()) || SHELLS.contains(&own) {
             return self.run_shell(program, &located, arguments, call);
@@ -253,7 +256,7 @@ impl<'a> Explorer<'a> {
         invoked: &str,
         arguments: &[Value],
         call: &Call,
-        steps: Vec<Program>,
+        steps: &[Program],
     ) -> Option<Launch> {
         let is_shell = SHELLS.contains(&base_name(&program.path.0)) || base_name(&program.path.0) == "busybox";
         if !is_shell {
@@ -270,7 +273,7 @@ impl<'a> Explorer<'a> {
             }
             return Some(launch);
         }
-        self.enter_chain(&steps, call);
+        self.enter_chain(steps, call);
         self.walk_file(program, invoked, arguments, call)
     }
 
@@ -310,7 +313,7 @@ impl<'a> Explorer<'a> {
         };
         let rest = &arguments[at + 1..];
         if takes_text {
-            self.enter_chain(&[program.clone()], call);
+            self.enter_chain(std::slice::from_ref(&program), call);
             let Some(text) = operand.text() else {
                 self.open(&call.because, "the shell's text is only known when it runs");
                 return None;
@@ -336,7 +339,7 @@ impl<'a> Explorer<'a> {
             applet: Some(Applet::Script(invoked.clone())),
         };
         self.add_edge(call.from.clone(), program.clone(), call);
-        self.enter_chain(&[program.clone()], call);
+        self.enter_chain(std::slice::from_ref(&program), call);
         self.walk_file(program, &invoked, rest, call)
     }
 
@@ -383,7 +386,7 @@ impl<'a> Explorer<'a> {
     }
 
     fn run_inner(&mut self, inner: wrappers::Inner, program: &Program, call: &Call) -> Option<Launch> {
-        let mut next = call.from_program(program, call.is_first);
+        let mut next = call.by_program(program, call.is_first);
         let account = inner
             .user
             .as_ref()
@@ -417,6 +420,11 @@ impl<'a> Explorer<'a> {
     }
 
     fn add_edge(&mut self, from: Option<Program>, to: Program, call: &Call) {
+        let count = self.edge_counts.entry((from.clone(), to.clone())).or_default();
+        *count += 1;
+        if *count > MAX_EVIDENCE {
+            return;
+        }
         let edge = Edge {
             from,
             to,
@@ -457,7 +465,7 @@ impl Call {
     }
 
     /// A call that `program`, started by this one, makes in turn.
-    pub(crate) fn from_program(&self, program: &Program, is_first: bool) -> Self {
+    pub(crate) fn by_program(&self, program: &Program, is_first: bool) -> Self {
         Self {
             from: Some(program.clone()),
             is_first,

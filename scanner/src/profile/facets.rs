@@ -5,6 +5,7 @@ use plimsoll_model::{Confidence, Denial, FacetState, Phase, Subject, Verb};
 use super::{
     claims::Claims,
     closure::Closure,
+    declared,
     draft::{Draft, image, program_text},
     explorer::{Explorer, Launch},
     lookup::{SHELLS, base_name},
@@ -93,6 +94,9 @@ fn add_negative_evidence(draft: &mut Draft, known: &Known<'_>) {
                 evidence: vec![image(reason)],
                 confidence,
             });
+            if verb == Verb::Connect {
+                declared::add_name_lookup(draft, &Subject::Program(main.program.clone()));
+            }
         }
     }
 }
@@ -132,6 +136,21 @@ fn add_exec(draft: &mut Draft, known: &Known<'_>) {
             draft.facet(Verb::Exec, Phase::Entrypoint, FacetState::Closed, reason);
         }
     }
+    add_serving_exec(draft, known, opening.is_some());
+    draft.facet(
+        Verb::Exec,
+        Phase::Session,
+        FacetState::Closed,
+        "nobody is expected to start programs in a running container",
+    );
+    let reason = match known.has_health_check {
+        true => "a probe runs the image's health check and what that starts",
+        false => "the image has no health check",
+    };
+    draft.facet(Verb::Exec, Phase::Probe, FacetState::Closed, reason);
+}
+
+fn add_serving_exec(draft: &mut Draft, known: &Known<'_>, is_open: bool) {
     match known.main {
         None => draft.facet(
             Verb::Exec,
@@ -147,7 +166,7 @@ fn add_exec(draft: &mut Draft, known: &Known<'_>) {
                 .or_else(|| known.cannot(Verb::Exec).map(|(_, reason)| reason))
             {
                 Some(reason) => Some(reason),
-                None if is_shell || is_script && opening.is_some() => None,
+                None if is_shell || is_script && is_open => None,
                 None => Some(format!(
                     "the main program {} is known; what it starts must be a fact",
                     program_text(&main.program)
@@ -164,17 +183,6 @@ fn add_exec(draft: &mut Draft, known: &Known<'_>) {
             }
         }
     }
-    draft.facet(
-        Verb::Exec,
-        Phase::Session,
-        FacetState::Closed,
-        "nobody is expected to start programs in a running container",
-    );
-    let reason = match known.has_health_check {
-        true => "a probe runs the image's health check and what that starts",
-        false => "the image has no health check",
-    };
-    draft.facet(Verb::Exec, Phase::Probe, FacetState::Closed, reason);
 }
 
 fn add_listen(draft: &mut Draft, known: &Known<'_>) {
@@ -228,10 +236,9 @@ fn add_write(draft: &mut Draft, known: &Known<'_>) {
 }
 
 fn add_connect_become_load(draft: &mut Draft, known: &Known<'_>) {
-    let dials = draft
-        .facts()
-        .iter()
-        .any(|fact| fact.action.verb() == Verb::Connect && fact.phases.contains(&Phase::Serving));
+    let dials = draft.facts().iter().any(|fact| {
+        fact.action.verb() == Verb::Connect && fact.phases.contains(&Phase::Serving) && fact.confidence < Confidence::C
+    });
     let connect = known
         .pack_closes(Verb::Connect, Phase::Serving)
         .or_else(|| known.cannot(Verb::Connect).filter(|_| !dials).map(|(_, reason)| reason));

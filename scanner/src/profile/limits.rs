@@ -20,3 +20,5 @@ pub(crate) const MAX_SETTINGS_FILES: usize = 128;
 pub(crate) const MAX_INCLUDES: u32 = 8;
 /// Most links of the shebang chain: a script whose interpreter is a script.
 pub(crate) const MAX_SHEBANGS: u32 = 4;
+/// Most pieces of evidence of one source that a fact keeps.
+pub(crate) const MAX_EVIDENCE: usize = 4;

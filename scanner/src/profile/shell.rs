@@ -59,13 +59,22 @@ pub(crate) enum Command {
     },
     /// `if` with its conditions and branches, in order.
     If(Vec<Command>),
-    /// `case`.
+    /// `case`, and what only tests (`[[ … ]]`, `(( … ))`).
     Case {
-        /// The word that is compared, then all patterns.
+        /// The word that is compared; all words of a test.
         words: Vec<Word>,
         /// Branches in order.
-        body: Vec<Command>,
+        arms: Vec<Arm>,
     },
+}
+
+/// One branch of a `case`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Arm {
+    /// Patterns that lead here.
+    pub(crate) patterns: Vec<Word>,
+    /// What is done then.
+    pub(crate) body: Vec<Command>,
 }
 
 /// A simple command.

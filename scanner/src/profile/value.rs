@@ -7,13 +7,40 @@ use super::limits::MAX_ALTERNATIVES;
 pub(crate) enum Value {
     /// One of these texts; never empty.
     Texts(Vec<String>),
-    /// Paths of the files that match this pattern when the script runs: a hook folder.
-    Files(String),
+    /// Paths of the files that match when the script runs: a hook folder.
+    Files(Files),
     /// Only the running script knows.
     Unknown,
 }
 
+/// Files that a script finds when it runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Files {
+    /// Absolute; may end in `/**`.
+    pub(crate) pattern: String,
+    /// How their names end, as far as a `case` told; may be empty.
+    pub(crate) suffix: String,
+}
+
+impl Files {
+    /// For people: `/docker-entrypoint.d/**.sh`.
+    pub(crate) fn text(&self) -> String {
+        match self.suffix.as_str() {
+            "" => self.pattern.clone(),
+            suffix => format!("{} ending in {suffix}", self.pattern),
+        }
+    }
+}
+
 impl Value {
+    /// All files that match a pattern.
+    pub(crate) fn files(pattern: String) -> Self {
+        Self::Files(Files {
+            pattern,
+            suffix: String::new(),
+        })
+    }
+
     /// The text, when there is exactly one.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
@@ -57,7 +84,7 @@ impl Value {
                     false => Self::Unknown,
                 }
             }
-            (Self::Files(pattern), _) | (_, Self::Files(pattern)) => Self::Files(pattern),
+            (Self::Files(files), _) | (_, Self::Files(files)) => Self::Files(files),
             _ => Self::Unknown,
         }
     }

@@ -8,14 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use plimsoll_model::{Confidence, Program};
+use plimsoll_model::{Confidence, FileKind, PathPattern, Program};
 
 use super::{
     explorer::{Call, Explorer, Launch, ScriptWrite},
     limits::{MAX_ALTERNATIVES, MAX_CALLS, MAX_HOOKS},
     lookup::normalise,
-    shell::{self, Assignment, Command, Operation, Part, Script, Simple, Word},
-    value::Value,
+    shell::{self, Arm, Assignment, Command, Operation, Part, Script, Simple, Word},
+    value::{Files, Value},
 };
 
 mod builtins;
@@ -129,12 +129,35 @@ impl<'w, 'a> Walk<'w, 'a> {
             }
             Command::Loop { variable, words, body } => self.loops(variable.as_deref(), words.as_deref(), body, frame),
             Command::If(body) => self.commands(body, frame),
-            Command::Case { words, body } => {
-                for word in words {
-                    self.substitutions(word, frame);
-                }
-                self.commands(body, frame);
+            Command::Case { words, arms } => self.case(words, arms, frame),
+        }
+    }
+
+    /// All arms; in each, the files that are compared are those whose names its patterns let through.
+    fn case(&mut self, words: &[Word], arms: &[Arm], frame: &mut Frame) {
+        for word in words.iter().chain(arms.iter().flat_map(|arm| &arm.patterns)) {
+            self.substitutions(word, frame);
+        }
+        let compared = words.first().and_then(single_variable);
+        let files = compared.and_then(|name| match self.variables.get(name) {
+            Some(Value::Files(files)) => Some((name, files.clone())),
+            _ => None,
+        });
+        for arm in arms {
+            let Some((name, files)) = &files else {
+                self.commands(&arm.body, frame);
+                continue;
+            };
+            for pattern in &arm.patterns {
+                let suffix = literal_suffix(pattern).unwrap_or_default();
+                let narrowed = Files {
+                    suffix: suffix.to_owned(),
+                    ..files.clone()
+                };
+                self.variables.insert((*name).to_owned(), Value::Files(narrowed));
+                self.commands(&arm.body, frame);
             }
+            self.variables.insert((*name).to_owned(), Value::Files(files.clone()));
         }
     }
 
@@ -316,22 +339,22 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Runs or reads the files of a hook folder that the image has, and says that a container may have more.
-    fn hooks(&mut self, pattern: &str, is_sourced: bool, arguments: &[Value], simple: &Simple, frame: &mut Frame) {
+    fn hooks(&mut self, files: &Files, is_sourced: bool, arguments: &[Value], simple: &Simple, frame: &mut Frame) {
         let how = if is_sourced { "reads as commands" } else { "runs" };
-        self.open(simple, &format!("{how} whatever a container has in {pattern}"));
+        self.open(simple, &format!("{how} whatever a container has in {}", files.text()));
         let tree = self.explorer.lookup.tree;
-        let set = plimsoll_model::PathPattern(pattern.to_owned());
-        let folder = pattern.split('*').next().unwrap_or_default();
+        let set = PathPattern(files.pattern.clone());
+        let folder = files.pattern.split('*').next().unwrap_or_default();
         let folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
         if folder.is_empty() {
             return;
         }
         let paths: Vec<String> = tree
             .below(folder)
-            .filter(|entry| set.matches(&entry.path))
+            .filter(|entry| set.matches(&entry.path) && entry.path.ends_with(&files.suffix))
             .filter(|entry| {
                 tree.resolve(&entry.path)
-                    .is_some_and(|file| file.kind == plimsoll_model::FileKind::Regular)
+                    .is_some_and(|file| file.kind == FileKind::Regular)
             })
             .map(|entry| entry.path.clone())
             .collect();
@@ -401,6 +424,26 @@ impl Frame {
         if !repeats && !self.positional.contains(&list) && self.positional.len() < MAX_ALTERNATIVES {
             self.positional.push(list);
         }
+    }
+}
+
+/// `f` of `$f`, `"$f"` and `${f}`.
+fn single_variable(word: &Word) -> Option<&str> {
+    let mut parts = word
+        .0
+        .iter()
+        .filter(|part| !matches!(part, Part::Text { text, .. } if text.is_empty()));
+    match (parts.next(), parts.next()) {
+        (Some(Part::Parameter(parameter)), None) => Some(&parameter.name),
+        _ => None,
+    }
+}
+
+/// `.sh` of the pattern `*.sh`.
+fn literal_suffix(pattern: &Word) -> Option<&str> {
+    match pattern.0.as_slice() {
+        [Part::Text { text, quoted: false }] => text.strip_prefix('*').filter(|rest| !rest.contains(['*', '?', '['])),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Command, Part, Script, SyntaxError, Word,
+    Arm, Command, Part, Script, SyntaxError, Word,
     lexer::{PendingDocument, is_meta},
 };
 
@@ -190,7 +190,7 @@ impl<'a> Parser<'a> {
                 let nested = self.arithmetic()?;
                 return Ok(Some(Command::Case {
                     words: vec![Word(nested)],
-                    body: Vec::new(),
+                    arms: Vec::new(),
                 }));
             }
             self.bump();
@@ -298,18 +298,19 @@ impl<'a> Parser<'a> {
 
     fn case(&mut self) -> Result<Command, SyntaxError> {
         self.skip_blanks();
-        let mut words: Vec<Word> = self.word()?.into_iter().collect();
+        let words: Vec<Word> = self.word()?.into_iter().collect();
         self.expect("in", "`case` without `in`")?;
-        let mut body = Vec::new();
+        let mut arms = Vec::new();
         loop {
             self.skip_lines()?;
             if self.eat_reserved("esac") {
-                return Ok(Command::Case { words, body });
+                return Ok(Command::Case { words, arms });
             }
             self.eat("(");
+            let mut patterns = Vec::new();
             loop {
                 self.skip_blanks();
-                words.extend(self.word()?);
+                patterns.extend(self.word()?);
                 self.skip_blanks();
                 if !self.eat("|") {
                     break;
@@ -318,10 +319,12 @@ impl<'a> Parser<'a> {
             if !self.eat(")") {
                 return Err(self.error("pattern of a `case` without `)`"));
             }
+            let mut body = Vec::new();
             self.list(&["esac"], &mut body)?;
+            arms.push(Arm { patterns, body });
             if !(self.eat(";;&") || self.eat(";;") || self.eat(";&")) {
                 self.expect("esac", "`case` without `esac`")?;
-                return Ok(Command::Case { words, body });
+                return Ok(Command::Case { words, arms });
             }
         }
     }
@@ -333,8 +336,8 @@ impl<'a> Parser<'a> {
         loop {
             self.skip_lines()?;
             if self.eat_reserved("]]") {
-                let body = Vec::new();
-                return Ok(Command::Case { words, body });
+                let arms = Vec::new();
+                return Ok(Command::Case { words, arms });
             }
             match self.word()? {
                 Some(word) => words.push(word),

@@ -188,12 +188,14 @@ fn declares(words: &[Word]) -> bool {
     matches!(words[0].0.as_slice(), [Part::Text { text, .. }] if DECLARATIONS.contains(&text.as_str()))
 }
 
+/// The command's first line for people; lines that go on after a backslash are one.
 fn first_line(text: &[u8]) -> String {
-    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let line = line.trim();
+    let text = String::from_utf8_lossy(text).replace("\\\n", " ");
+    let line = text.lines().next().unwrap_or_default();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let line = words.join(" ");
     match line.char_indices().nth(MAX_QUOTE_BYTES) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        None => line,
     }
 }

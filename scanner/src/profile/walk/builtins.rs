@@ -66,7 +66,7 @@ impl Walk<'_, '_> {
         let arguments = &argv[1..];
         match &name {
             Value::Unknown => self.open(simple, "the command is only known when it runs"),
-            Value::Files(pattern) => self.hooks(pattern, false, arguments, simple, frame),
+            Value::Files(files) => self.hooks(files, false, arguments, simple, frame),
             Value::Texts(names) => {
                 for name in names.clone() {
                     self.one(&name, arguments, simple, frame, positional, is_exec);
@@ -162,7 +162,7 @@ impl Walk<'_, '_> {
                     }
                 }
             }
-            Some(Value::Files(pattern)) => self.hooks(&pattern.clone(), true, &[], simple, frame),
+            Some(Value::Files(files)) => self.hooks(&files.clone(), true, &[], simple, frame),
             _ => self.open(simple, "reads commands from a file that is only known when it runs"),
         }
     }
@@ -187,6 +187,9 @@ impl Walk<'_, '_> {
             if let [_, word] = simple.words.as_slice() {
                 text = self.known_parts(word, &frame.positional.first().cloned().unwrap_or_default());
             }
+            if text.trim_start().starts_with('"') {
+                return;
+            }
         }
         self.text(&text, simple, frame);
     }
@@ -200,6 +203,7 @@ impl Walk<'_, '_> {
         for command in &mut commands {
             if let shell::Command::Simple(nested) = command {
                 nested.line = simple.line;
+                nested.text.clone_from(&simple.text);
             }
         }
         self.nested(format!("text {text}"), &commands, frame.positional.clone(), frame);

@@ -62,7 +62,7 @@ impl Walk<'_, '_> {
             is_alone = false;
         }
         match value.text() {
-            Some(text) if is_pattern && text.starts_with('/') => Value::Files(text.replace('?', "*")),
+            Some(text) if is_pattern && text.starts_with('/') => Value::files(text.replace('?', "*")),
             Some(_) if is_pattern => Value::Unknown,
             _ => value,
         }
@@ -197,7 +197,7 @@ impl Walk<'_, '_> {
             Value::Files(_) => Some(operand.clone()),
             operand => {
                 let folder = normalise(operand.text()?, &self.explorer.lookup.working_dir);
-                (folder != "/").then(|| Value::Files(format!("{folder}/**")))
+                (folder != "/").then(|| Value::files(format!("{folder}/**")))
             }
         }
     }

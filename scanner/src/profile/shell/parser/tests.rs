@@ -33,12 +33,17 @@ fn outline(commands: &[Command]) -> Vec<String> {
                 lines.extend(outline(body));
             }
             Command::If(body) => lines.extend(outline(body)),
-            Command::Case { words, body } => {
+            Command::Case { words, arms } => {
                 let mut nested = Vec::new();
-                let words: Vec<String> = words.iter().map(|word| show(word, &mut nested)).collect();
+                let patterns = arms.iter().flat_map(|arm| &arm.patterns);
+                let words: Vec<String> = words
+                    .iter()
+                    .chain(patterns)
+                    .map(|word| show(word, &mut nested))
+                    .collect();
                 lines.push(format!("case {}", words.join(" ")));
                 lines.extend(nested);
-                lines.extend(outline(body));
+                lines.extend(arms.iter().flat_map(|arm| outline(&arm.body)));
             }
         }
     }
