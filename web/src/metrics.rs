@@ -1,6 +1,6 @@
 //! Counters for Prometheus: fixed label values only, so that nobody outside can add time series.
 
-use std::sync::atomic::AtomicU64;
+use std::{collections::HashSet, sync::atomic::AtomicU64};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -14,7 +14,7 @@ use prometheus_client::{
 };
 
 /// Content type of [`Metrics::encode`].
-pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All counters, registered once.
 pub(crate) struct Metrics {
@@ -134,6 +134,55 @@ impl Metrics {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        to_prometheus_text(&text)
+    }
+}
+
+/// The library writes OpenMetrics, where a counter's family lacks the `_total` of its samples. Every Prometheus and every
+/// tool around it reads the older text format, where both are the same name:
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+fn to_prometheus_text(open_metrics: &str) -> String {
+    let lines: Vec<&str> = open_metrics.lines().collect();
+    let counters: HashSet<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in lines {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let mut words = line.splitn(4, ' ');
+        let family = (words.next(), words.next(), words.next(), words.next());
+        match family {
+            (Some("#"), Some(word), Some(name), Some(rest)) if counters.contains(name) => {
+                text.push_str(&format!("# {word} {name}_total {rest}"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_named_as_their_samples() {
+        let metrics = Metrics::new();
+        metrics.alerts_stored.inc();
+        metrics.logins.get_or_create(&ResultLabel { result: "ok" }).inc();
+        let text = metrics.encode();
+        for line in [
+            "# TYPE plimsoll_alerts_stored_total counter",
+            "plimsoll_alerts_stored_total 1",
+            "plimsoll_logins_total{result=\"ok\"} 1",
+            "# TYPE plimsoll_admission_review_duration_seconds histogram",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in {text}");
+        }
+        assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
     }
 }

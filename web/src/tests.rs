@@ -1,6 +1,8 @@
 //! Tests that drive the whole router without a socket. [`Harness`] is a server over a store in a temporary folder.
 
 mod access;
+mod admission;
 mod fixture;
 mod flow;
 mod harness;
+mod live;

@@ -1,18 +1,13 @@
 //! Documents for tests: a small scan report and alerts.
 
-use plimsoll_model::{Alert, ScanReport};
 use serde_json::{Value, json};
 
-pub(crate) fn digest(byte: u8) -> String {
+pub(super) fn digest(byte: u8) -> String {
     format!("sha256:{}", format!("{byte:02x}").repeat(32))
 }
 
 /// A report of an image with two packages and two vulnerabilities, one known to be exploited.
-pub(crate) fn report(reference: &str, config: u8) -> ScanReport {
-    serde_json::from_value(report_json(reference, config)).unwrap()
-}
-
-pub(crate) fn report_json(reference: &str, config: u8) -> Value {
+pub(super) fn report_json(reference: &str, config: u8) -> Value {
     let package = |name: &str, version: &str| {
         json!({"kind": "dpkg", "name": name, "version": version, "purl": format!("pkg:deb/debian/{name}@{version}"),
             "layer": 0, "evidence_path": "/var/lib/dpkg/status", "files": []})
@@ -43,7 +38,7 @@ pub(crate) fn report_json(reference: &str, config: u8) -> Value {
 }
 
 /// An alert with everything that lists show, in namespace `shop` on image `reference`.
-pub(crate) fn alert_json(id: &str, time_ms: u64, reference: &str) -> Value {
+pub(super) fn alert_json(id: &str, time_ms: u64, reference: &str) -> Value {
     json!({"schema": "plimsoll.alert/v1", "id": id, "time_ns": time_ms * 1_000_000, "priority": "critical",
         "rule": "unexpected-exec", "summary": "redis-server started /bin/sh",
         "reasons": [{"deviation": {"kind": "unexpected-exec", "verb": "exec", "explanation": "no fact", "evidence": [],
@@ -56,8 +51,4 @@ pub(crate) fn alert_json(id: &str, time_ms: u64, reference: &str) -> Value {
         "ancestry": [{"pid": 1, "exe": "/usr/bin/redis-server", "command_line": "redis-server", "euid": 999}],
         "observed": "exec /bin/sh -c id", "expected": [], "executable": null, "techniques": ["T1059.004"],
         "lost_events": 0, "allow": null, "follow_ups": [], "count": 1})
-}
-
-pub(crate) fn alert(id: &str, time_ms: u64, reference: &str) -> Alert {
-    serde_json::from_value(alert_json(id, time_ms, reference)).unwrap()
 }

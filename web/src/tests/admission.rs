@@ -1,0 +1,353 @@
+//! Admission by hand-written reviews, one of each kind that runs containers.
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use serde_json::{Value, json};
+
+use super::{
+    fixture::{digest, report_json},
+    harness::{Answer, Harness, Proof},
+};
+use crate::{admission::PATH, limits, store::Role};
+
+const REDIS: &str = "127.0.0.1:5000/team/redis:1";
+const KINDS: [&str; 11] = [
+    "pod",
+    "deployment",
+    "replicaset",
+    "statefulset",
+    "daemonset",
+    "job",
+    "cronjob",
+    "replicationcontroller",
+    "podtemplate",
+    "ephemeral",
+    "ephemeral-before-1.23",
+];
+
+fn review(kind: &str) -> Value {
+    let path = format!("{}/tests/fixtures/reviews/{kind}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The report of the stopped image: its known exploited vulnerability has a fix.
+fn stopped() -> Value {
+    report_json(REDIS, 1)
+}
+
+fn clean(reference: &str, config: u8) -> Value {
+    let mut report = report_json(reference, config);
+    report["matches"] = json!([]);
+    report
+}
+
+async fn push(server: &Harness, report: &Value) {
+    let operator = server.log_in_as(Role::Operator).await;
+    server.post("/api/v1/scans", &operator, report).await.expect(200);
+}
+
+async fn ask(server: &Harness, review: &Value) -> Value {
+    let answer = server.post(PATH, &Proof::default(), review).await.expect(200).json();
+    assert_eq!(
+        (&answer["apiVersion"], &answer["kind"]),
+        (&json!("admission.k8s.io/v1"), &json!("AdmissionReview"))
+    );
+    assert_eq!(answer["response"]["uid"], review["request"]["uid"]);
+    answer["response"].clone()
+}
+
+async fn set(server: &Harness, settings: &Value) {
+    let admin = server.log_in_as(Role::Admin).await;
+    server
+        .send(Method::PUT, "/api/v1/settings", &admin, Some(settings))
+        .await
+        .expect(200);
+}
+
+fn settings(unknown: &str) -> Value {
+    json!({"unknown_image": unknown, "unknown_image_by_namespace": {}, "exempt_namespaces": ["kube-system"],
+        "alert_retention_days": 90})
+}
+
+#[tokio::test]
+async fn every_kind_is_refused_for_its_stopped_image_and_admitted_for_a_clean_one() {
+    for kind in KINDS {
+        let server = Harness::new();
+        for (reference, config) in [("127.0.0.1:5000/team/init:1", 2), ("127.0.0.1:5000/team/clean:1", 3)] {
+            push(&server, &clean(reference, config)).await;
+        }
+        push(&server, &stopped()).await;
+        let refused = ask(&server, &review(kind)).await;
+        assert_eq!(refused["allowed"], false, "{kind}: {refused}");
+        let message = refused["status"]["message"].as_str().unwrap();
+        for word in [
+            REDIS,
+            "CVE-2024-1 in openssl 3.0.11-1",
+            "3.0.12-1 fixes it",
+            "waiver",
+            "policy default",
+        ] {
+            assert!(message.contains(word), "{kind}: {word} is missing in {message}");
+        }
+        push(&server, &clean(REDIS, 1)).await;
+        let admitted = ask(&server, &review(kind)).await;
+        assert_eq!(admitted["allowed"], true, "{kind}: {admitted}");
+        assert!(
+            admitted["warnings"].to_string().contains("tag can move"),
+            "{kind}: {admitted}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_init_container_counts() {
+    let server = Harness::new();
+    push(&server, &clean(REDIS, 1)).await;
+    let mut bad = report_json("127.0.0.1:5000/team/init:1", 2);
+    bad["profile"]["config_digest"] = json!(digest(2));
+    push(&server, &bad).await;
+    let refused = ask(&server, &review("cronjob")).await;
+    assert!(
+        refused["status"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("container prepare"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_waiver_admits_until_its_day() {
+    let server = Harness::new();
+    push(&server, &stopped()).await;
+    let operator = server.log_in_as(Role::Operator).await;
+    let waiver = json!({"rule": null, "subject": "CVE-2024-1", "image": "*/team/redis:*", "reason": "not reachable",
+        "owner": "ann", "until": "2999-01-01"});
+    assert_eq!(ask(&server, &review("deployment")).await["allowed"], false);
+    let made = server
+        .post("/api/v1/waivers", &operator, &waiver)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(ask(&server, &review("deployment")).await["allowed"], true);
+    let path = format!("/api/v1/waivers/{}", made["id"].as_str().unwrap());
+    server.send(Method::DELETE, &path, &operator, None).await.expect(204);
+    assert_eq!(ask(&server, &review("deployment")).await["allowed"], false);
+    let mut over = waiver;
+    over["until"] = json!("2020-01-01");
+    server.post("/api/v1/waivers", &operator, &over).await.expect(200);
+    assert_eq!(ask(&server, &review("deployment")).await["allowed"], false);
+    let decisions = server
+        .get("/api/v1/admission-decisions?allowed=true", &operator)
+        .await
+        .expect(200)
+        .json();
+    let image = &decisions["rows"][0]["decision"]["images"];
+    assert!(image.to_string().contains("waived by"), "{image}");
+}
+
+#[tokio::test]
+async fn a_digest_wins_over_the_tag() {
+    let server = Harness::new();
+    push(&server, &stopped()).await;
+    push(&server, &clean("127.0.0.1:5000/team/redis:2", 9)).await;
+    let mut asked = review("pod");
+    let containers = &mut asked["request"]["object"]["spec"];
+    containers.as_object_mut().unwrap().remove("initContainers");
+    for (image, allowed) in [
+        (format!("127.0.0.1:5000/team/redis:1@{}", digest(109)), true),
+        (format!("127.0.0.1:5000/team/redis:2@{}", digest(101)), false),
+        (format!("127.0.0.1:5000/team/redis@{}", digest(1)), false),
+        ("127.0.0.1:5000/team/redis:2".to_owned(), true),
+    ] {
+        asked["request"]["object"]["spec"]["containers"][0]["image"] = json!(image);
+        let answer = ask(&server, &asked).await;
+        assert_eq!(answer["allowed"], allowed, "{image}: {answer}");
+        let is_by_tag = !image.contains('@');
+        assert_eq!(
+            answer["warnings"].to_string().contains("tag can move"),
+            is_by_tag,
+            "{image}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn unknown_images_are_treated_as_the_namespace_says() {
+    let server = Harness::new();
+    let operator = server.log_in_as(Role::Operator).await;
+    let queued = async || {
+        let list = server.get("/api/v1/scan-requests", &operator).await.json();
+        list["rows"].as_array().unwrap().len()
+    };
+    for (unknown, allowed, warned, waiting) in [
+        ("allow", true, false, 0),
+        ("warn", true, true, 0),
+        ("deny", false, false, 0),
+        ("queue", true, true, 2),
+    ] {
+        set(&server, &settings(unknown)).await;
+        let answer = ask(&server, &review("deployment")).await;
+        assert_eq!(
+            (answer["allowed"].as_bool(), answer["warnings"].is_array()),
+            (Some(allowed), warned),
+            "{unknown}: {answer}"
+        );
+        assert_eq!(queued().await, waiting, "{unknown}");
+    }
+    let mut by_namespace = settings("allow");
+    by_namespace["unknown_image_by_namespace"] = json!({"shop": "deny"});
+    set(&server, &by_namespace).await;
+    let refused = ask(&server, &review("deployment")).await;
+    let message = refused["status"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("namespace shop requires") && message.contains("plimsoll scan"),
+        "{message}"
+    );
+    let mut exempt = settings("deny");
+    exempt["exempt_namespaces"] = json!(["shop"]);
+    set(&server, &exempt).await;
+    assert_eq!(ask(&server, &review("deployment")).await["allowed"], true);
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_no_trace() {
+    let server = Harness::new();
+    set(&server, &settings("queue")).await;
+    let mut dry = review("deployment");
+    dry["request"]["dryRun"] = json!(true);
+    assert_eq!(ask(&server, &dry).await["allowed"], true);
+    let operator = server.log_in_as(Role::Operator).await;
+    for path in ["/api/v1/admission-decisions", "/api/v1/scan-requests"] {
+        assert_eq!(server.get(path, &operator).await.json()["rows"], json!([]), "{path}");
+    }
+    ask(&server, &review("deployment")).await;
+    let decisions = server.get("/api/v1/admission-decisions", &operator).await.json();
+    let decision = &decisions["rows"][0]["decision"];
+    assert_eq!(
+        (&decision["kind"], &decision["namespace"], &decision["name"]),
+        (&json!("Deployment"), &json!("shop"), &json!("redis"))
+    );
+    ask(&server, &review("pod")).await;
+    let decisions = server.get("/api/v1/admission-decisions", &operator).await.json();
+    assert_eq!(decisions["rows"][0]["decision"]["name"], "redis-*");
+}
+
+#[tokio::test]
+async fn an_update_that_keeps_its_images_passes() {
+    let server = Harness::new();
+    push(&server, &stopped()).await;
+    let mut update = review("deployment");
+    update["request"]["operation"] = json!("UPDATE");
+    update["request"]["oldObject"] = update["request"]["object"].clone();
+    update["request"]["object"]["spec"]["replicas"] = json!(0);
+    assert_eq!(ask(&server, &update).await["allowed"], true);
+    update["request"]["oldObject"]["spec"]["template"]["spec"]["containers"][0]["image"] =
+        json!("127.0.0.1:5000/team/redis:0");
+    assert_eq!(ask(&server, &update).await["allowed"], false);
+    update["request"]["oldObject"] = Value::Null;
+    assert_eq!(
+        ask(&server, &update).await["allowed"],
+        false,
+        "without the old object everything is new"
+    );
+    update["request"]["operation"] = json!("DELETE");
+    assert_eq!(ask(&server, &update).await["allowed"], true);
+}
+
+#[tokio::test]
+async fn objects_that_cannot_be_read_are_refused_and_unknown_kinds_named() {
+    let server = Harness::new();
+    let cases = [
+        ("/request/object/spec/template/spec/containers", json!("none")),
+        ("/request/object/spec/template/spec/containers", json!([{"name": "x"}])),
+        ("/request/object/spec/template/spec/containers/0/image", json!(7)),
+        ("/request/object/spec/template/spec/containers/0/image", json!("")),
+        (
+            "/request/object/spec/template/spec/containers/0/image",
+            json!("UPPER/case:1"),
+        ),
+        (
+            "/request/object/spec/template/spec/containers/0/image",
+            json!("a\u{1b}[31m\nb"),
+        ),
+        ("/request/object/spec/template/spec", json!(null)),
+        ("/request/object/spec/template", json!([])),
+        ("/request/object", json!(null)),
+        (
+            "/request/object/spec/template/spec/containers",
+            json!(vec![
+                json!({"name": "x", "image": "redis"});
+                limits::MAX_REVIEW_CONTAINERS + 1
+            ]),
+        ),
+    ];
+    for (pointer, value) in cases {
+        let mut bad = review("deployment");
+        *bad.pointer_mut(pointer).unwrap() = value;
+        let answer = ask(&server, &bad).await;
+        assert_eq!(answer["allowed"], false, "{pointer}: {answer}");
+        let message = answer["status"]["message"].as_str().unwrap();
+        assert!(
+            message.len() < 3_000 && !message.chars().any(char::is_control),
+            "{message:?}"
+        );
+    }
+    let mut rollout = review("deployment");
+    rollout["request"]["kind"] = json!({"group": "example.dev", "version": "v1", "kind": "Rollout"});
+    let answer = ask(&server, &rollout).await;
+    assert!(
+        answer["allowed"] == true && answer["warnings"].to_string().contains("Rollout"),
+        "{answer}"
+    );
+    rollout["request"]["subResource"] = json!("scale");
+    assert_eq!(
+        ask(&server, &rollout).await,
+        json!({"uid": rollout["request"]["uid"], "allowed": true})
+    );
+}
+
+async fn raw(server: &Harness, body: impl Into<Body>) -> Answer {
+    let request = Request::post(PATH)
+        .header("content-type", "application/json")
+        .body(body.into())
+        .unwrap();
+    server.raw(request).await
+}
+
+#[tokio::test]
+async fn what_is_no_review_is_no_answer() {
+    let server = Harness::new();
+    for body in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        r#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}"#,
+    ] {
+        raw(&server, body).await.expect(400);
+    }
+    let mut old = review("pod");
+    old["apiVersion"] = json!("admission.k8s.io/v1beta1");
+    raw(&server, old.to_string()).await.expect(400);
+    let mut nameless = review("pod");
+    nameless["request"]["uid"] = json!("");
+    raw(&server, nameless.to_string()).await.expect(400);
+    raw(&server, "[".repeat(100_000)).await.expect(400);
+    raw(&server, vec![b' '; limits::MAX_REVIEW_BYTES + 1]).await.expect(413);
+    let mut large = review("pod");
+    large["request"]["object"]["metadata"]["annotations"] = json!({"note": "x".repeat(2 * 1024 * 1024)});
+    assert_eq!(
+        ask(&server, &large).await["allowed"],
+        true,
+        "large and well-formed is fine"
+    );
+    let metrics = server.get("/metrics", &Proof::default()).await.expect(200).text;
+    assert!(
+        metrics.contains("plimsoll_admission_reviews_total{decision=\"malformed\"} 10"),
+        "{metrics}"
+    );
+}
