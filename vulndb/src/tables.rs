@@ -1,6 +1,6 @@
 //! Records in, the database's tables out: newer records override older ones, everything sorted, ids dense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use plimsoll_model::{FixState, Severity};
 use rayon::prelude::*;
@@ -107,8 +107,8 @@ pub(crate) fn build(mut content: Content) -> Tables {
     override_older(&mut rows, &groups);
     rows.retain(|row| !content.records[row.advisory as usize].withdrawn);
     add_texts(&content.records, &mut content.texts);
+    // Ids only close ranks, so the rows stay in the order of the primary key.
     let advisories = drop_unused(content.records, &mut rows);
-    rows.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     Tables {
         ecosystems,
         advisories,
@@ -119,28 +119,40 @@ pub(crate) fn build(mut content: Content) -> Tables {
     }
 }
 
-fn key(row: &AffectedRow) -> (u32, &str, u32, u32) {
-    (row.ecosystem, &row.range.package, row.advisory, row.position)
-}
-
 fn ecosystems(records: &[Record]) -> Vec<String> {
-    let mut names: Vec<&str> = records
-        .iter()
-        .flat_map(|record| record.affected.iter().map(|affected| affected.ecosystem.as_str()))
-        .collect();
-    names.par_sort_unstable();
-    names.dedup();
-    names.into_iter().map(str::to_owned).collect()
+    let ranges = records.iter().flat_map(|record| &record.affected);
+    let names: HashSet<&str> = ranges.map(|range| range.ecosystem.as_str()).collect();
+    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    names.sort_unstable();
+    names
 }
 
+/// All ranges, sorted by ecosystem, package, advisory and position. Names are ranked once, so that the sort compares
+/// and moves numbers only.
 fn take_rows(records: &mut [Record], ecosystems: &[String]) -> Vec<AffectedRow> {
+    let rows = take_unsorted_rows(records, ecosystems);
+    let packages: HashSet<&str> = rows.iter().map(|row| row.range.package.as_str()).collect();
+    let mut packages: Vec<&str> = packages.into_iter().collect();
+    packages.par_sort_unstable();
+    let ranks: HashMap<&str, u32> = packages.into_iter().zip(0..).collect();
+    let rank = |row: &AffectedRow| ranks[row.range.package.as_str()];
+    let mut order: Vec<((u32, u32, u32, u32), usize)> = rows
+        .iter()
+        .map(|row| (row.ecosystem, rank(row), row.advisory, row.position))
+        .zip(0..)
+        .collect();
+    order.par_sort_unstable();
+    let mut rows: Vec<Option<AffectedRow>> = rows.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|(_, index)| rows[index].take()).collect()
+}
+
+fn take_unsorted_rows(records: &mut [Record], ecosystems: &[String]) -> Vec<AffectedRow> {
+    let ids: HashMap<&str, u32> = ecosystems.iter().map(String::as_str).zip(0..).collect();
     let mut rows = Vec::with_capacity(records.iter().map(|record| record.affected.len()).sum());
     for (advisory, record) in (0..).zip(records.iter_mut()) {
         for (position, range) in (0..).zip(std::mem::take(&mut record.affected)) {
-            let ecosystem = ecosystems.binary_search(&range.ecosystem).unwrap_or_default();
             rows.push(AffectedRow {
-                // There are as many ecosystems as distributions' releases.
-                ecosystem: u32::try_from(ecosystem).unwrap_or(u32::MAX),
+                ecosystem: ids[range.ecosystem.as_str()],
                 advisory,
                 position,
                 range,
@@ -165,7 +177,6 @@ fn groups(records: &[Record]) -> Vec<u32> {
 
 /// Of each group's rows about one package, only the newest record's stay.
 fn override_older(rows: &mut Vec<AffectedRow>, groups: &[u32]) {
-    rows.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     let group = |row: &AffectedRow| groups[row.advisory as usize];
     let mut newest = vec![0_u32; rows.len()];
     // From the end: a run of rows of one group and package ends with its newest record.
