@@ -14,6 +14,7 @@ mod output;
 pub mod packs;
 mod priority;
 mod rule;
+pub mod scenario;
 mod set;
 mod shipped;
 mod source;

@@ -18,6 +18,14 @@ const FILES: &[(&str, &str)] = shipped![
     "command-and-control.yaml",
 ];
 
+/// Scenarios of the shipped rules.
+pub(crate) const SCENARIOS: &[(&str, &str)] = shipped![
+    "tests/execution.yaml",
+    "tests/persistence.yaml",
+    "tests/credential-access.yaml",
+    "tests/command-and-control.yaml",
+];
+
 /// The shipped files, named as they are in the repository.
 pub(crate) fn files() -> Vec<RuleFile> {
     FILES
