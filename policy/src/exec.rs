@@ -61,12 +61,7 @@ fn session(case: &Case<'_>, process: &Process) -> Option<Deviation> {
         verb: Verb::Exec,
         explanation: format!("{summary}, not by the container's own programs. {}", against.because),
         summary,
-        expected: case
-            .profile
-            .expected(Verb::Exec, case.subject, case.phase)
-            .map(|fact| crate::text::expected_fact(fact, "a session"))
-            .take(plimsoll_model::MAX_EXPECTED)
-            .collect(),
+        expected: case.expected_of("a session", Verb::Exec, &against),
         evidence: against.evidence,
         confidence: against.confidence,
         priority,
@@ -126,19 +121,17 @@ fn drift(case: &Case<'_>, process: &Process, filename: &str, entry: Entry) -> Op
         Entry::First | Entry::Outside => "the container runtime".to_owned(),
     };
     let summary = format!("{who} started {} {}", started(process), phase_words(case.phase));
+    let expectation = case.against(Verb::Exec, Some(&process.exe)).unwrap_or_else(|| Against {
+        confidence,
+        evidence: vec![inventory(&detail)],
+        because: String::new(),
+    });
     Some(Deviation {
         kind,
         verb: Verb::Exec,
         explanation: format!("{summary}. A container runs its image's programs only, and {detail}."),
         summary,
-        expected: case.expected(
-            Verb::Exec,
-            &Against {
-                confidence,
-                evidence: vec![inventory(&detail)],
-                because: String::new(),
-            },
-        ),
+        expected: case.expected(Verb::Exec, &expectation),
         evidence: vec![inventory(&detail)],
         confidence,
         priority: kind.priority(confidence),

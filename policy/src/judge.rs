@@ -124,10 +124,14 @@ impl<'a> Case<'a> {
 
     /// What the subject is expected to do instead; says so when it is nothing.
     pub(crate) fn expected(&self, verb: Verb, against: &Against) -> Vec<ExpectedFact> {
-        let name = self.subject_name();
+        self.expected_of(&self.subject_name(), verb, against)
+    }
+
+    /// The same, with another name for the subject.
+    pub(crate) fn expected_of(&self, name: &str, verb: Verb, against: &Against) -> Vec<ExpectedFact> {
         let mut facts: Vec<ExpectedFact> = Vec::new();
         for fact in self.profile.expected(verb, self.subject, self.phase) {
-            let line = expected_fact(fact, &name);
+            let line = expected_fact(fact, name);
             if !facts.contains(&line) {
                 facts.push(line);
             }
@@ -137,7 +141,7 @@ impl<'a> Case<'a> {
         }
         if facts.is_empty() {
             let (evidence, confidence) = (against.evidence.clone(), against.confidence);
-            facts.push(expects_nothing(&name, verb, self.phase, evidence, confidence));
+            facts.push(expects_nothing(name, verb, self.phase, evidence, confidence));
         }
         facts
     }

@@ -97,8 +97,12 @@ pub(crate) fn expects_nothing(
         Verb::Write => "writes nothing",
         Verb::Become => "becomes nobody else",
     };
+    let text = match phase {
+        Phase::Session => format!("{} {nothing}", escape(subject)),
+        _ => format!("{} {nothing} {}", escape(subject), phase_words(phase)),
+    };
     ExpectedFact {
-        text: format!("{} {nothing} {}", escape(subject), phase_words(phase)),
+        text,
         evidence,
         confidence,
     }

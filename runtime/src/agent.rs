@@ -133,6 +133,7 @@ pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl Fn
     let answers = sender.clone();
     let tell = move |cgroup_id, answer| answers.send(Input::Answer(cgroup_id, Box::new(answer))).is_ok();
     let cgroups = Cgroups::find();
+    let existing = cgroups.list();
     let (asker, _identity) = identity::start(cgroups, images, tell).map_err(AgentError::Thread)?;
     let setup = Setup {
         node: node.into(),
@@ -152,6 +153,9 @@ pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl Fn
     };
     run.say_notes(&notes);
 
+    for (cgroup_id, path) in existing {
+        run.pipeline.know(cgroup_id, path, &mut run.out);
+    }
     let mut eyes = watch::open(plan, host_too)?;
     for process in eyes.snapshot()? {
         if let Some(recorder) = &mut recorder {

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use plimsoll_model::{
@@ -13,7 +13,7 @@ use plimsoll_model::{
 };
 use plimsoll_policy::{CompiledProfile, KnownFiles};
 
-use crate::limits::{MAX_ALERT_VULNERABILITIES, MAX_ORIGINS, MAX_REPORT_BYTES, MAX_REPORTS};
+use crate::limits::{MAX_ALERT_VULNERABILITIES, MAX_REPORT_BYTES, MAX_REPORTS};
 
 /// An image that was scanned.
 #[derive(Debug)]
@@ -24,7 +24,6 @@ pub struct KnownImage {
     pub profile: CompiledProfile,
     /// Its files that can run.
     pub files: KnownFiles,
-    origins: Mutex<HashMap<(Box<str>, bool), Arc<ExecutableOrigin>>>,
 }
 
 impl KnownImage {
@@ -38,27 +37,12 @@ impl KnownImage {
             profile: CompiledProfile::new(report.profile.clone()),
             files: KnownFiles::new(&report.files),
             report,
-            origins: Mutex::new(HashMap::new()),
         }
     }
 
     /// Where the executable of a process comes from.
-    pub fn origin(&self, process: &Process) -> Arc<ExecutableOrigin> {
-        let is_modified = process.exe_file.is_upper_layer || process.exe_file.is_memfd;
-        let key = (Box::from(process.exe.as_str()), is_modified);
-        let Ok(mut origins) = self.origins.lock() else {
-            return Arc::new(self.make_origin(&process.exe, process.exe_file));
-        };
-        if let Some(origin) = origins.get(&key) {
-            return Arc::clone(origin);
-        }
-        let origin = Arc::new(self.make_origin(&process.exe, process.exe_file));
-        // A container can run any number of files; forgetting all costs little and needs no order.
-        if origins.len() >= MAX_ORIGINS {
-            origins.clear();
-        }
-        origins.insert(key, Arc::clone(&origin));
-        origin
+    pub fn origin(&self, process: &Process) -> ExecutableOrigin {
+        self.make_origin(&process.exe, process.exe_file)
     }
 
     fn make_origin(&self, exe: &str, file: ExeFile) -> ExecutableOrigin {

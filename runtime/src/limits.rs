@@ -48,8 +48,6 @@ pub(crate) const MAX_PROC_FILE_BYTES: u64 = 4 << 20;
 pub(crate) const MAX_REPORT_BYTES: u64 = 256 << 20;
 /// Scan reports in a folder.
 pub(crate) const MAX_REPORTS: usize = 4_096;
-/// Origins of executables remembered per image.
-pub(crate) const MAX_ORIGINS: usize = 4_096;
 
 /// An alert takes follow-ups and repeats until nothing was added to it for this long.
 pub(crate) const ALERT_QUIET_NS: u64 = 300_000_000_000;

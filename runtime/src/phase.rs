@@ -8,7 +8,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use plimsoll_model::{Container, EventKind, Phase, Process, ProcessKey};
+use plimsoll_model::{Container, EventKind, ExecutableOrigin, Phase, Process, ProcessKey};
 use plimsoll_policy::{CompiledProfile, Entry};
 
 use crate::{images::KnownImage, limits::MAX_PROCESSES_PER_CONTAINER, state::Seen};
@@ -27,13 +27,15 @@ pub(crate) struct Sandbox {
     roles: HashMap<ProcessKey, Role>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Role {
     phase: Phase,
     /// When it executes the main program, the container serves.
     is_lead: bool,
     /// The alert that it is a consequence of.
     cause: Option<u64>,
+    /// Where its program comes from, once somebody asked.
+    origin: Option<Arc<ExecutableOrigin>>,
 }
 
 /// Where an event is placed.
@@ -104,6 +106,7 @@ impl Sandbox {
         };
         let mut entry = Entry::Inside;
         let mut phase = role.phase;
+        let cause = role.cause;
         match &seen.event.kind {
             EventKind::Exec { .. } => {
                 if role.phase == Phase::Init && self.is_inside(seen) {
@@ -111,10 +114,11 @@ impl Sandbox {
                     phase = role.phase;
                 }
                 self.lead_on(process, &mut role);
+                role.origin = None;
                 self.set(process.key, role);
             }
             EventKind::Fork { child } => {
-                self.set(process.key, role);
+                self.set(process.key, role.clone());
                 let is_lead = role.is_lead && is_wrapper(process);
                 self.set(child.key, Role { is_lead, ..role });
             }
@@ -123,13 +127,16 @@ impl Sandbox {
                 if self.first == Some(process.key) {
                     self.first = None;
                 }
+                if self.roles.is_empty() {
+                    self.mount_namespace = None;
+                }
             }
             _ => self.set(process.key, role),
         }
         Placed {
             phase: Some(phase),
             entry,
-            cause: role.cause,
+            cause,
         }
     }
 
@@ -141,19 +148,30 @@ impl Sandbox {
         }
     }
 
+    /// Where the program of a process comes from; `None` without a scan.
+    pub(crate) fn origin(&mut self, process: &Process) -> Option<Arc<ExecutableOrigin>> {
+        let image = self.image.as_ref()?;
+        match self.roles.get_mut(&process.key) {
+            Some(role) => Some(Arc::clone(
+                role.origin.get_or_insert_with(|| Arc::new(image.origin(process))),
+            )),
+            None => Some(Arc::new(image.origin(process))),
+        }
+    }
+
     /// The role that a process has, has from its ancestors, or has because it comes from outside. `None` when the event
     /// that made it was lost.
     fn role_of(&self, seen: &Seen) -> Option<Role> {
         let process = &seen.event.process;
         if let Some(role) = self.roles.get(&process.key) {
-            return Some(*role);
+            return Some(role.clone());
         }
         let ancestor = process.lineage().skip(1).find_map(|one| self.roles.get(&one.key));
         let parent = self.roles.get(&seen.parent_key).or(ancestor);
         if let Some(parent) = parent {
             return Some(Role {
                 is_lead: false,
-                ..*parent
+                ..parent.clone()
             });
         }
         let from_outside = match seen.parent {
@@ -169,6 +187,7 @@ impl Sandbox {
             phase: Phase::Init,
             is_lead: false,
             cause: None,
+            origin: None,
         })
     }
 
@@ -188,6 +207,7 @@ impl Sandbox {
             phase,
             is_lead,
             cause: None,
+            origin: None,
         };
         if self.first.is_none() && (is_first || init_pid == 0) {
             self.first = Some(process.key);

@@ -13,7 +13,7 @@ use plimsoll_rules::RuleSet;
 
 use crate::{
     alert::{Causes, Told},
-    identity::{Answer, Asker, Question, unknown_container},
+    identity::{Answer, Asker},
     limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
     phase::Sandbox,
     raw::{RawEvent, RawKind},
@@ -22,6 +22,9 @@ use crate::{
 };
 
 mod check;
+mod places;
+
+use places::Place;
 
 /// What comes out.
 #[derive(Debug, Clone)]
@@ -73,21 +76,6 @@ pub struct Counts {
     pub known_images: u64,
     /// Containers that no engine's file named in time.
     pub unknown_containers: u64,
-}
-
-#[derive(Debug)]
-enum Place {
-    Host,
-    Container(Arc<str>),
-    Waiting(Box<Waiting>),
-}
-
-#[derive(Debug)]
-struct Waiting {
-    since_ns: u64,
-    is_asked: bool,
-    question: Question,
-    queue: VecDeque<Seen>,
 }
 
 /// The pipeline.
@@ -145,6 +133,11 @@ impl Pipeline {
         self.route(seen, out);
     }
 
+    /// Takes in a cgroup that exists, so that nobody needs to be asked about the host's.
+    pub(crate) fn know(&mut self, cgroup_id: u64, path: String, out: &mut Vec<Output>) {
+        self.meet(cgroup_id, 0, Some(path), self.setup.boot_offset_ns, out);
+    }
+
     /// Takes in one event.
     pub(crate) fn push(&mut self, raw: RawEvent, out: &mut Vec<Output>) {
         self.counts.events += 1;
@@ -163,13 +156,16 @@ impl Pipeline {
 
     /// Takes in what a cgroup is, and processes what waited for it.
     pub(crate) fn answer(&mut self, cgroup_id: u64, answer: Answer, out: &mut Vec<Output>) {
-        let queue = match self.places.remove(&cgroup_id) {
+        let mut known_as = None;
+        let mut queue = VecDeque::new();
+        match self.places.remove(&cgroup_id) {
             Some(Place::Waiting(waiting)) => {
                 self.waiting -= waiting.queue.len();
-                waiting.queue
+                queue = waiting.queue;
             }
-            _ => VecDeque::new(),
-        };
+            Some(Place::Container(id)) => known_as = Some(id),
+            Some(Place::Host) | None => {}
+        }
         let place = match answer {
             Answer::Host => Place::Host,
             Answer::Container {
@@ -179,6 +175,9 @@ impl Pipeline {
             } => {
                 for note in notes {
                     self.notice(format!("scan report {}: {}", note.subject, note.detail), out);
+                }
+                if let Some(id) = known_as {
+                    self.rename(&id, &container.id);
                 }
                 Place::Container(self.welcome(*container, image, out))
             }
@@ -202,50 +201,6 @@ impl Pipeline {
         self.give_up_before(u64::MAX, out);
         self.causes.finish(&mut self.told);
         self.drain_told(out);
-    }
-
-    fn settle(&mut self, cgroup_id: u64, place: Place) {
-        // Cgroups come and go; those of the host are cheap to ask about again.
-        if self.places.len() >= MAX_CGROUPS {
-            self.places.retain(|_, place| !matches!(place, Place::Host));
-        }
-        self.places.insert(cgroup_id, place);
-    }
-
-    /// A cgroup is seen for the first time: asks who it is.
-    fn meet(&mut self, cgroup_id: u64, pid: i32, path: Option<String>, now_ns: u64, out: &mut Vec<Output>) {
-        if self.setup.asker.is_none() {
-            // A replay was told all containers before.
-            self.places.entry(cgroup_id).or_insert(Place::Host);
-            return;
-        }
-        if path
-            .as_deref()
-            .is_some_and(|path| crate::identity::recognise(path).is_none())
-        {
-            self.settle(cgroup_id, Place::Host);
-            return;
-        }
-        if let Some(path) = &path
-            && let Some(Place::Waiting(waiting)) = self.places.get_mut(&cgroup_id)
-        {
-            waiting.question.path = Some(path.clone());
-            return;
-        }
-        let mut waiting = Waiting {
-            since_ns: now_ns,
-            is_asked: false,
-            question: Question { cgroup_id, pid, path },
-            queue: VecDeque::new(),
-        };
-        // A new cgroup is empty: its engine has not written anything yet, and there is no process to look at.
-        if pid != 0 {
-            waiting.ask(self.setup.asker.as_ref());
-        }
-        self.settle(cgroup_id, Place::Waiting(Box::new(waiting)));
-        if self.waiting >= MAX_WAITING {
-            self.give_up_before(u64::MAX, out);
-        }
     }
 
     /// To the container it belongs to, or into the queue of its cgroup.
@@ -308,106 +263,19 @@ impl Pipeline {
             self.on_host(&seen);
             return;
         };
+        let before = sandbox.mount_namespace;
         if seen.event.sequence == 0 {
             sandbox.seed(&seen);
         } else {
             self.check_in(id, seen);
         }
-        if let Some(sandbox) = self.sandboxes.get(id)
-            && let Some(namespace) = sandbox.mount_namespace
-        {
-            self.by_mount_namespace
-                .entry(namespace)
-                .or_insert_with(|| Arc::clone(id));
+        let after = self.sandboxes.get(id).and_then(|sandbox| sandbox.mount_namespace);
+        // Numbers of namespaces are used again: a container that has ended has none.
+        if before != after {
+            before.map(|namespace| self.by_mount_namespace.remove(&namespace));
+            after.map(|namespace| self.by_mount_namespace.insert(namespace, Arc::clone(id)));
         }
         self.drain_told(out);
-    }
-
-    /// A container is there, or there again after a restart.
-    fn welcome(
-        &mut self,
-        container: Container,
-        image: Option<Arc<crate::images::KnownImage>>,
-        out: &mut Vec<Output>,
-    ) -> Arc<str> {
-        let id: Arc<str> = container.id.as_str().into();
-        self.counts.containers += 1;
-        match (&image, &container.image) {
-            (Some(_), _) => self.counts.known_images += 1,
-            (None, Some(wanted)) => {
-                let (reference, folder) = (&wanted.reference, &self.setup.images_folder);
-                self.notice(
-                    format!(
-                        "image {reference} (container {}) has no scan report, so only rules judge it; to change that: \
-                         plimsoll scan {reference} -o json={folder}/NAME.json",
-                        container.name
-                    ),
-                    out,
-                );
-            }
-            (None, None) => {
-                if container.runtime == plimsoll_model::ContainerRuntime::Unknown {
-                    self.counts.unknown_containers += 1;
-                }
-                self.notice(
-                    format!(
-                        "container {} comes from an image that its engine does not name, so only rules judge it",
-                        container.name
-                    ),
-                    out,
-                );
-            }
-        }
-        out.push(Output::Identified(Box::new(container.clone())));
-        let container = Arc::new(container);
-        if self.sandboxes.len() >= MAX_CONTAINERS {
-            self.sandboxes.retain(|_, sandbox| !sandbox.is_empty());
-        }
-        match self.sandboxes.get_mut(&id) {
-            Some(sandbox) => {
-                sandbox.container = container;
-                sandbox.image = image.or_else(|| sandbox.image.take());
-            }
-            None => {
-                self.sandboxes.insert(
-                    Arc::clone(&id),
-                    Sandbox::new(container, image, self.host_mount_namespace),
-                );
-            }
-        }
-        id
-    }
-
-    fn give_up_before(&mut self, before_ns: u64, out: &mut Vec<Output>) {
-        let mut late: Vec<(u64, u64)> = Vec::new();
-        for (cgroup_id, place) in &self.places {
-            if let Place::Waiting(waiting) = place
-                && !waiting.queue.is_empty()
-                && waiting.since_ns < before_ns
-            {
-                late.push((waiting.since_ns, *cgroup_id));
-            }
-        }
-        late.sort_unstable();
-        for (_, cgroup_id) in late {
-            self.give_up(cgroup_id, out);
-        }
-    }
-
-    /// Nobody said in time who it is. When the answer comes after all, it counts from then on.
-    fn give_up(&mut self, cgroup_id: u64, out: &mut Vec<Output>) {
-        let Some(Place::Waiting(waiting)) = self.places.get(&cgroup_id) else {
-            return;
-        };
-        let path = waiting.question.path.clone().unwrap_or_default();
-        let container_id = crate::identity::recognise(&path).map_or("", |(_, id)| id);
-        let container = Box::new(unknown_container(cgroup_id, &path, container_id));
-        let answer = Answer::Container {
-            container,
-            image: None,
-            notes: Vec::new(),
-        };
-        self.answer(cgroup_id, answer, out);
     }
 
     fn lose(&mut self, now_ns: u64, count: u64, reason: LossReason, out: &mut Vec<Output>) {
@@ -443,14 +311,6 @@ impl Pipeline {
     fn notice(&mut self, text: String, out: &mut Vec<Output>) {
         if self.noticed.len() < MAX_CONTAINERS && self.noticed.insert(text.clone()) {
             out.push(Output::Notice(text));
-        }
-    }
-}
-
-impl Waiting {
-    fn ask(&mut self, asker: Option<&Asker>) {
-        if !self.is_asked {
-            self.is_asked = asker.is_some_and(|asker| asker.ask(self.question.clone()));
         }
     }
 }

@@ -170,17 +170,6 @@ impl Scene {
         );
     }
 
-    pub(crate) fn listen(&mut self, pid: i32, address: &str) {
-        let address = socket(address);
-        self.push(
-            pid,
-            RawKind::Listen {
-                address,
-                transport: Transport::Tcp,
-            },
-        );
-    }
-
     /// All that engines say.
     pub(crate) fn containers(&self) -> impl Iterator<Item = &Container> {
         self.items.iter().filter_map(|item| match item {

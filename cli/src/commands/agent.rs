@@ -28,7 +28,12 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Folder of scan reports (plimsoll scan IMAGE -o json=FOLDER/NAME.json)
-    #[arg(long, value_name = "FOLDER", default_value = "/var/lib/plimsoll/images", alias = "reports")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "/var/lib/plimsoll/images",
+        alias = "reports"
+    )]
     images: PathBuf,
     /// Rule file, or folder of *.yaml and *.yml files, loaded after the shipped rules; may be repeated
     #[arg(long, value_name = "PATH")]
@@ -115,7 +120,10 @@ fn open_sinks(arguments: &Arguments) -> Result<Vec<Box<dyn Sink>>, Failure> {
         updates: arguments.updates,
         path: arguments.alert_file.clone(),
     };
-    let names = [Some(arguments.format.as_str()), arguments.alert_file.as_ref().map(|_| "file")];
+    let names = [
+        Some(arguments.format.as_str()),
+        arguments.alert_file.as_ref().map(|_| "file"),
+    ];
     let kinds = names.into_iter().flatten().filter_map(sink::find);
     kinds
         .map(|kind| {
@@ -135,7 +143,10 @@ fn load_rules(paths: &[PathBuf], no_shipped_rules: bool) -> Result<RuleSet, Fail
     for path in paths {
         for file in rule_files(path).map_err(|error| unreadable(path, error))? {
             let text = read_rule_file(&file).map_err(|error| unreadable(&file, error))?;
-            files.push(RuleFile { name: file.display().to_string(), text });
+            files.push(RuleFile {
+                name: file.display().to_string(),
+                text,
+            });
         }
     }
     let loaded = RuleSet::load(&files).map_err(|diagnostics| {
@@ -160,7 +171,10 @@ fn rule_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path)?.take(MAX_RULE_FILES) {
         let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        {
             files.push(file);
         }
     }
@@ -177,7 +191,11 @@ fn read_rule_file(path: &Path) -> std::io::Result<String> {
 
 fn unreadable(path: &Path, error: std::io::Error) -> Failure {
     let context = anyhow::Error::new(error).context(format!("read rules from {}", path.display()));
-    Failure::new(Exit::Usage, context, "give --rules a readable YAML file or a folder of them")
+    Failure::new(
+        Exit::Usage,
+        context,
+        "give --rules a readable YAML file or a folder of them",
+    )
 }
 
 /// SIGINT and SIGTERM end the agent after it has told what it knows.
@@ -217,8 +235,14 @@ fn explain(error: AgentError) -> Failure {
             "run as root on a kernel from 5.8 with BTF; `plimsoll agent doctor` says what is missing, and --replay needs neither",
         ),
         AgentError::Images { .. } => (Exit::Usage, "give --images a folder that you may read"),
-        AgentError::Open { .. } => (Exit::Target, "name a file that you may read (--replay) or write (--record)"),
-        AgentError::Capture { .. } => (Exit::Target, "use a file that this version's `plimsoll agent --record` wrote"),
+        AgentError::Open { .. } => (
+            Exit::Target,
+            "name a file that you may read (--replay) or write (--record)",
+        ),
+        AgentError::Capture { .. } => (
+            Exit::Target,
+            "use a file that this version's `plimsoll agent --record` wrote",
+        ),
         AgentError::Thread(_) => (Exit::Incomplete, "raise the limit of threads"),
     };
     Failure::new(exit, error, hint)

@@ -8,6 +8,8 @@ use plimsoll_rules::Priority;
 use super::*;
 use crate::program::tests::{child_of, process};
 
+mod objects;
+
 /// A profile that expects nothing and judges nothing.
 pub(crate) fn profile() -> Profile {
     Profile {
@@ -121,128 +123,56 @@ fn verdict(profile: Profile, files: &KnownFiles, event: &Event, entry: Entry) ->
     }
 }
 
+type Row = (Vec<Fact>, Vec<Denial>, Vec<Facet>, Phase, &'static str);
+
 const REDIS: &str = "/usr/bin/redis-server";
 const DASH: &str = "/usr/bin/dash";
 
 #[test]
 fn facts_win_over_denials_win_over_facets() {
     use Phase::{Entrypoint, Serving, Session};
-    let dash = || Action::Exec(program(DASH));
     let known = files(&[REDIS, DASH]);
-    let with_parent = Fact {
-        parent: Some("/usr/bin/pg_ctl".to_owned()),
-        ..fact(Some(REDIS), dash(), &[])
-    };
-    type Row = (Vec<Fact>, Vec<Denial>, Vec<Facet>, Phase, &'static str);
+    let dash = |subject, phases: &[Phase]| vec![fact(subject, Action::Exec(program(DASH)), phases)];
+    let deny = |subject, object, phases: &[Phase]| vec![denial(subject, Verb::Exec, object, phases)];
+    let close = |phase| vec![closed(Verb::Exec, phase)];
+    let no_connect = vec![denial(REDIS, Verb::Connect, None, &[])];
+    let (f, d, c) = (Vec::new, Vec::new, Vec::new);
     let table: Vec<Row> = vec![
-        (vec![], vec![], vec![], Serving, "open"),
+        (f(), d(), c(), Serving, "open"),
+        (f(), d(), close(Serving), Serving, "unexpected-exec"),
+        (f(), d(), close(Serving), Entrypoint, "open"),
+        (f(), deny(REDIS, None, &[]), c(), Serving, "unexpected-exec"),
+        (f(), deny(REDIS, None, &[Entrypoint]), c(), Serving, "open"),
+        (f(), no_connect, c(), Serving, "open"),
+        (f(), deny(DASH, None, &[]), c(), Serving, "open"),
         (
-            vec![],
-            vec![],
-            vec![closed(Verb::Exec, Serving)],
+            f(),
+            deny(REDIS, Some("/usr/bin/d*"), &[]),
+            c(),
             Serving,
             "unexpected-exec",
         ),
-        (vec![], vec![], vec![closed(Verb::Exec, Serving)], Entrypoint, "open"),
+        (f(), deny(REDIS, Some("/usr/bin/x*"), &[]), c(), Serving, "open"),
+        (dash(None, &[]), deny(REDIS, None, &[]), c(), Serving, "expected"),
         (
-            vec![],
-            vec![denial(REDIS, Verb::Exec, None, &[])],
-            vec![],
-            Serving,
-            "unexpected-exec",
-        ),
-        (
-            vec![],
-            vec![denial(REDIS, Verb::Exec, None, &[Entrypoint])],
-            vec![],
-            Serving,
-            "open",
-        ),
-        (
-            vec![],
-            vec![denial(REDIS, Verb::Connect, None, &[])],
-            vec![],
-            Serving,
-            "open",
-        ),
-        (
-            vec![],
-            vec![denial(DASH, Verb::Exec, None, &[])],
-            vec![],
-            Serving,
-            "open",
-        ),
-        (
-            vec![],
-            vec![denial(REDIS, Verb::Exec, Some("/usr/bin/d*"), &[])],
-            vec![],
+            dash(Some(REDIS), &[Entrypoint]),
+            d(),
+            close(Serving),
             Serving,
             "unexpected-exec",
         ),
         (
-            vec![],
-            vec![denial(REDIS, Verb::Exec, Some("/usr/bin/x*"), &[])],
-            vec![],
-            Serving,
-            "open",
-        ),
-        (
-            vec![fact(None, dash(), &[])],
-            vec![denial(REDIS, Verb::Exec, None, &[])],
-            vec![],
-            Serving,
-            "expected",
-        ),
-        (
-            vec![fact(Some(REDIS), dash(), &[Entrypoint])],
-            vec![],
-            vec![closed(Verb::Exec, Serving)],
-            Serving,
-            "unexpected-exec",
-        ),
-        (
-            vec![fact(Some(REDIS), dash(), &[Entrypoint])],
-            vec![],
-            vec![closed(Verb::Exec, Serving)],
+            dash(Some(REDIS), &[Entrypoint]),
+            d(),
+            close(Serving),
             Entrypoint,
             "expected",
         ),
-        (
-            vec![fact(Some(DASH), dash(), &[])],
-            vec![],
-            vec![closed(Verb::Exec, Serving)],
-            Serving,
-            "unexpected-exec",
-        ),
+        (dash(Some(DASH), &[]), d(), close(Serving), Serving, "unexpected-exec"),
         // Facts without phases speak of every phase but sessions.
-        (
-            vec![fact(None, dash(), &[])],
-            vec![],
-            vec![closed(Verb::Exec, Session)],
-            Session,
-            "session",
-        ),
-        (
-            vec![fact(None, dash(), &[Session])],
-            vec![],
-            vec![closed(Verb::Exec, Session)],
-            Session,
-            "expected",
-        ),
-        (
-            vec![with_parent],
-            vec![],
-            vec![closed(Verb::Exec, Serving)],
-            Serving,
-            "unexpected-exec",
-        ),
-        (
-            vec![],
-            vec![],
-            vec![closed(Verb::Exec, Phase::Init)],
-            Phase::Init,
-            "open",
-        ),
+        (dash(None, &[]), d(), close(Session), Session, "session"),
+        (dash(None, &[Session]), d(), close(Session), Session, "expected"),
+        (f(), d(), close(Phase::Init), Phase::Init, "open"),
     ];
     for (row, (facts, denials, facets, phase, expected)) in table.into_iter().enumerate() {
         let profile = Profile {
@@ -398,170 +328,6 @@ fn coming_in_from_outside_is_a_session_unless_it_is_the_health_check() {
     assert_eq!(judged(Phase::Probe, Entry::Outside), "expected");
     assert_eq!(judged(Phase::Probe, Entry::Inside), "unexpected-exec");
     assert_eq!(judged(Phase::Entrypoint, Entry::First), "open");
-}
-
-fn socket(text: &str) -> SocketAddress {
-    let address: std::net::SocketAddr = text.parse().unwrap();
-    SocketAddress {
-        ip: address.ip(),
-        port: address.port(),
-    }
-}
-
-#[test]
-fn judges_peers_by_distance_and_port() {
-    let to = |scope, port: Option<u16>| {
-        Action::Connect(Peer {
-            scope,
-            port: port.map(|port| one_port(Transport::Tcp, port)),
-        })
-    };
-    for (allowed, address, transport, expected) in [
-        (
-            to(PeerScope::Private, Some(5432)),
-            "10.0.0.5:5432",
-            Transport::Tcp,
-            "expected",
-        ),
-        (
-            to(PeerScope::Private, Some(5432)),
-            "10.0.0.5:5432",
-            Transport::Udp,
-            "expected",
-        ),
-        (
-            to(PeerScope::Private, Some(5432)),
-            "10.0.0.5:5433",
-            Transport::Tcp,
-            "unexpected-connect",
-        ),
-        (
-            to(PeerScope::Private, Some(5432)),
-            "8.8.8.8:5432",
-            Transport::Tcp,
-            "unexpected-connect",
-        ),
-        (to(PeerScope::Any, None), "8.8.8.8:5432", Transport::Tcp, "expected"),
-        (to(PeerScope::Loopback, None), "[::1]:1", Transport::Tcp, "expected"),
-        (to(PeerScope::Loopback, None), "10.0.0.1:0", Transport::Udp, "open"),
-        (to(PeerScope::Any, Some(1)), "[::]:5432", Transport::Udp, "open"),
-        (
-            to(PeerScope::Any, Some(1)),
-            "[::]:5432",
-            Transport::Tcp,
-            "unexpected-connect",
-        ),
-    ] {
-        let profile = Profile {
-            facts: vec![fact(Some(REDIS), allowed, &[])],
-            facets: vec![closed(Verb::Connect, Phase::Serving)],
-            ..profile()
-        };
-        let kind = EventKind::Connect {
-            address: socket(address),
-            transport,
-            error: 0,
-        };
-        let event = event(process(REDIS, &[REDIS]), Phase::Serving, kind);
-        assert_eq!(
-            verdict(profile, &KnownFiles::default(), &event, Entry::Inside),
-            expected,
-            "{address}"
-        );
-    }
-}
-
-#[test]
-fn judges_ports_when_they_are_served() {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let bind = |address, transport| EventKind::Bind {
-        address: socket(address),
-        transport,
-    };
-    let listen = |address, transport| EventKind::Listen {
-        address: socket(address),
-        transport,
-    };
-    for (kind, expected) in [
-        (listen("0.0.0.0:6379", tcp), "expected"),
-        (listen("[::]:6379", tcp), "expected"),
-        (listen("0.0.0.0:4444", tcp), "unexpected-listen"),
-        (bind("0.0.0.0:4444", tcp), "open"),
-        (bind("0.0.0.0:6379", udp), "unexpected-listen"),
-        (bind("0.0.0.0:0", udp), "open"),
-    ] {
-        let profile = Profile {
-            facts: vec![fact(Some(REDIS), Action::Listen(one_port(tcp, 6379)), &[])],
-            facets: vec![closed(Verb::Listen, Phase::Serving)],
-            ..profile()
-        };
-        let event = event(process(REDIS, &[REDIS]), Phase::Serving, kind.clone());
-        assert_eq!(
-            verdict(profile, &KnownFiles::default(), &event, Entry::Inside),
-            expected,
-            "{kind:?}"
-        );
-    }
-}
-
-#[test]
-fn judges_writes_by_path_and_guards_programs() {
-    use Phase::{Entrypoint, Serving};
-    let known = files(&[REDIS, "/opt/app/run"]);
-    for (path, access, facet, phase, expected) in [
-        ("/data/dump.rdb", FileAccess::Write, true, Serving, "expected"),
-        ("/etc/cron.d/x", FileAccess::Write, true, Serving, "unexpected-write"),
-        (
-            "/etc/cron.d/x",
-            FileAccess::ReadWrite,
-            true,
-            Serving,
-            "unexpected-write",
-        ),
-        ("/etc/cron.d/x", FileAccess::Read, true, Serving, "open"),
-        ("/etc/cron.d/x", FileAccess::Write, false, Serving, "open"),
-        (
-            "/usr/bin/evil",
-            FileAccess::Write,
-            false,
-            Serving,
-            "write-to-executable-path",
-        ),
-        (
-            "/usr/bin/redis-server",
-            FileAccess::Write,
-            false,
-            Serving,
-            "write-to-executable-path",
-        ),
-        (
-            "/opt/app/run",
-            FileAccess::Write,
-            false,
-            Serving,
-            "write-to-executable-path",
-        ),
-        ("/opt/app/data", FileAccess::Write, false, Serving, "open"),
-        ("/usr/bin/made", FileAccess::Write, false, Entrypoint, "open"),
-        ("/dev/null", FileAccess::Write, true, Serving, "open"),
-        ("pipe:[123]", FileAccess::Write, true, Serving, "open"),
-    ] {
-        let profile = Profile {
-            facts: vec![fact(Some(REDIS), Action::Write("/data/**".into()), &[])],
-            facets: facet.then(|| closed(Verb::Write, Serving)).into_iter().collect(),
-            ..profile()
-        };
-        let kind = EventKind::Open {
-            path: path.to_owned(),
-            flags: 0,
-            access,
-            created: false,
-            inode: 0,
-            error: 0,
-        };
-        let event = event(process(REDIS, &[REDIS]), phase, kind);
-        assert_eq!(verdict(profile, &known, &event, Entry::Inside), expected, "{path}");
-    }
 }
 
 #[test]

@@ -80,8 +80,7 @@ fn a_capture_gives_the_same_alerts_every_time() {
         assert_eq!(summary.counts.alerts, 2);
         let notices = notices.lock().unwrap().clone();
         assert!(notices.iter().any(|text| text.contains("broken.json")), "{notices:?}");
-        let alerts = memory.0.lock().unwrap().clone();
-        alerts
+        memory.0.lock().unwrap().clone()
     };
     let alerts = run();
     let titles: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();

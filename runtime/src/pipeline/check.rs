@@ -35,8 +35,8 @@ impl Pipeline {
             Some(Judgement::Deviates(deviations)) => deviations,
             _ => Vec::new(),
         };
-        let origin = || image.as_ref().map(|image| image.origin(&event.process));
-        let Some((number, is_tree)) = self.conclude(&event, deviations, image.is_some(), &origin, cause) else {
+        let origin = sandbox.origin(&event.process);
+        let Some((number, is_tree)) = self.conclude(&event, deviations, image.is_some(), origin.as_ref(), cause) else {
             return;
         };
         if is_tree && let Some(sandbox) = self.sandboxes.get_mut(id) {
@@ -47,7 +47,7 @@ impl Pipeline {
     /// An event of a process that is in no container: rules only.
     pub(super) fn on_host(&mut self, seen: &Seen) {
         if seen.event.sequence > 0 {
-            self.conclude(&seen.event, Vec::new(), false, &|| None, None);
+            self.conclude(&seen.event, Vec::new(), false, None, None);
         }
     }
 
@@ -56,16 +56,15 @@ impl Pipeline {
         event: &Event,
         deviations: Vec<Deviation>,
         has_profile: bool,
-        origin: &dyn Fn() -> Option<Arc<ExecutableOrigin>>,
+        origin: Option<&Arc<ExecutableOrigin>>,
         cause: Option<u64>,
     ) -> Option<(u64, bool)> {
         let reasons: Vec<Reason> = deviations.iter().map(Deviation::reason).collect();
-        let origin = origin();
         let (node, rules) = (Arc::clone(&self.setup.node), Arc::clone(&self.setup.rules));
         let observation = Observation {
             event,
             deviations: &reasons,
-            origin: origin.as_deref(),
+            origin: origin.map(|origin| &**origin),
             has_profile,
             node: &node,
         };
@@ -81,7 +80,7 @@ impl Pipeline {
             deviations: &deviations,
             rules: &fired,
             observation: &observation,
-            origin: origin.as_ref(),
+            origin,
             node: &node,
             boot_id: &self.setup.boot_id,
             boot_offset_ns: self.setup.boot_offset_ns,

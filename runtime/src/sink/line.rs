@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use plimsoll_model::{Alert, Evidence, EvidenceSource, Reason};
+use plimsoll_model::{Alert, Evidence, EvidenceSource, ExecutableOrigin, Reason};
 use plimsoll_policy::{escape, phase_words};
 
 use super::{Sink, SinkKind, SinkOptions};
@@ -93,93 +93,93 @@ pub(crate) fn one_line(alert: &Alert) -> String {
 }
 
 fn explanation(alert: &Alert) -> String {
-    let mut text = String::new();
-    let mut row = |name: &str, value: &str| {
-        let _ = writeln!(text, "    {name:<10} {}", escape(value));
-    };
-    row("observed", &alert.observed);
-    if let Some(phase) = alert.phase {
-        row("phase", phase_words(phase));
-    }
-    row("process", &chain(alert));
-    for fact in &alert.expected {
-        row("expected", &format!("{} ({})", fact.text, evidence(&fact.evidence)));
-    }
-    for reason in &alert.reasons {
-        match reason {
-            Reason::Deviation {
-                kind,
-                explanation,
-                evidence: why,
-                confidence,
-                ..
-            } => {
-                row(
-                    "because",
-                    &format!("{explanation} [{kind}, confidence {confidence:?}; {}]", evidence(why)),
-                );
-            }
-            Reason::Rule {
-                name,
-                condition,
-                values,
-                ..
-            } => {
-                row("rule", &format!("{name}: {}", one_space(condition)));
-                let saw: Vec<String> = values
-                    .iter()
-                    .map(|value| format!("{}={}", value.field, value.value.as_deref().unwrap_or("<NA>")))
-                    .collect();
-                row("saw", &saw.join(" "));
-            }
-        }
-    }
+    let mut rows: Vec<(&str, String)> = vec![("observed", alert.observed.clone())];
+    rows.extend(alert.phase.map(|phase| ("phase", phase_words(phase).to_owned())));
+    rows.push(("process", chain(alert)));
+    let expected = alert.expected.iter();
+    rows.extend(expected.map(|fact| ("expected", format!("{} ({})", fact.text, evidence(&fact.evidence)))));
+    alert
+        .reasons
+        .iter()
+        .for_each(|reason| explain_reason(reason, &mut rows));
     if let Some(image) = &alert.image {
         let digest = image.manifest_digest.or(image.config_digest);
-        row(
-            "image",
-            &format!(
-                "{} {}",
-                image.reference,
-                digest.map_or(String::new(), |digest| digest.to_string())
-            ),
-        );
+        let digest = digest.map_or(String::new(), |digest| digest.to_string());
+        rows.push(("image", format!("{} {digest}", image.reference)));
     }
     if let Some(origin) = &alert.executable {
-        let from = match (origin.is_in_image, origin.is_modified) {
-            (true, false) => "from the image",
-            (true, true) => "changed since the image was made",
-            (false, _) => "not in the image",
-        };
-        let package = origin
-            .package
-            .as_deref()
-            .map_or(String::new(), |package| format!(", package {package}"));
-        let layer = origin
-            .layer_created_by
-            .as_deref()
-            .map_or(String::new(), |by| format!(", layer `{}`", one_space(by)));
-        row("file", &format!("{} {from}{package}{layer}", origin.path));
-        if origin.vulnerability_count > 0 {
-            let known = if origin.known_exploited {
-                ", known to be exploited"
-            } else {
-                ""
-            };
-            let ids: Vec<&str> = origin.vulnerabilities.iter().map(|(id, _)| id.as_str()).collect();
-            row(
-                "flaws",
-                &format!("{}{known}: {}", origin.vulnerability_count, ids.join(" ")),
-            );
-        }
+        explain_origin(origin, &mut rows);
     }
     if !alert.techniques.is_empty() {
-        row("ATT&CK", &alert.techniques.join(" "));
+        rows.push(("ATT&CK", alert.techniques.join(" ")));
     }
-    if let Some(allow) = alert.allow.as_ref().and_then(|allow| serde_json::to_string(allow).ok()) {
-        row("to allow", &allow);
+    let allow = alert.allow.as_ref().and_then(|allow| serde_json::to_string(allow).ok());
+    rows.extend(allow.map(|allow| ("to allow", allow)));
+    let mut text = String::new();
+    for (name, value) in rows {
+        let _ = writeln!(text, "    {name:<10} {}", escape(&value));
     }
     text
+}
+
+fn explain_reason(reason: &Reason, rows: &mut Vec<(&str, String)>) {
+    match reason {
+        Reason::Deviation {
+            kind,
+            explanation,
+            evidence: why,
+            confidence,
+            ..
+        } => {
+            let why = evidence(why);
+            rows.push((
+                "because",
+                format!("{explanation} [{kind}, confidence {confidence:?}; {why}]"),
+            ));
+        }
+        Reason::Rule {
+            name,
+            condition,
+            values,
+            ..
+        } => {
+            rows.push(("rule", format!("{name}: {}", one_space(condition))));
+            let saw: Vec<String> = values
+                .iter()
+                .map(|value| format!("{}={}", value.field, value.value.as_deref().unwrap_or("<NA>")))
+                .collect();
+            rows.push(("saw", saw.join(" ")));
+        }
+    }
+}
+
+fn explain_origin(origin: &ExecutableOrigin, rows: &mut Vec<(&str, String)>) {
+    let from = match (origin.is_in_image, origin.is_modified) {
+        (true, false) => "from the image",
+        (true, true) => "changed since the image was made",
+        (false, _) => "not in the image",
+    };
+    let package = origin
+        .package
+        .as_deref()
+        .map_or(String::new(), |package| format!(", package {package}"));
+    let layer = origin
+        .layer_created_by
+        .as_deref()
+        .map_or(String::new(), |by| format!(", layer `{}`", one_space(by)));
+    rows.push(("file", format!("{} {from}{package}{layer}", origin.path)));
+    if origin.vulnerability_count > 0 {
+        let known = if origin.known_exploited {
+            ", known to be exploited"
+        } else {
+            ""
+        };
+        let ids: Vec<&str> = origin.vulnerabilities.iter().map(|(id, _)| id.as_str()).collect();
+        rows.push((
+            "flaws",
+            format!("{}{known}: {}", origin.vulnerability_count, ids.join(" ")),
+        ));
+    }
 }
 
 fn chain(alert: &Alert) -> String {

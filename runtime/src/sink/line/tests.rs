@@ -1,8 +1,7 @@
 //! What people read.
 
 use plimsoll_model::{
-    Action, AlertImage, Confidence, ContainerRuntime, ExecutableOrigin, ExpectedFact, Fact, Phase, ProcessSummary,
-    Program, Subject, Verb,
+    Action, AlertImage, Confidence, ContainerRuntime, ExpectedFact, Fact, Phase, ProcessSummary, Program, Subject, Verb,
 };
 
 use super::*;

@@ -1,0 +1,167 @@
+//! Peers, ports and paths.
+
+use super::*;
+
+fn socket(text: &str) -> SocketAddress {
+    let address: std::net::SocketAddr = text.parse().unwrap();
+    SocketAddress {
+        ip: address.ip(),
+        port: address.port(),
+    }
+}
+
+#[test]
+fn judges_peers_by_distance_and_port() {
+    let to = |scope, port: Option<u16>| {
+        Action::Connect(Peer {
+            scope,
+            port: port.map(|port| one_port(Transport::Tcp, port)),
+        })
+    };
+    for (allowed, address, transport, expected) in [
+        (
+            to(PeerScope::Private, Some(5432)),
+            "10.0.0.5:5432",
+            Transport::Tcp,
+            "expected",
+        ),
+        (
+            to(PeerScope::Private, Some(5432)),
+            "10.0.0.5:5432",
+            Transport::Udp,
+            "expected",
+        ),
+        (
+            to(PeerScope::Private, Some(5432)),
+            "10.0.0.5:5433",
+            Transport::Tcp,
+            "unexpected-connect",
+        ),
+        (
+            to(PeerScope::Private, Some(5432)),
+            "8.8.8.8:5432",
+            Transport::Tcp,
+            "unexpected-connect",
+        ),
+        (to(PeerScope::Any, None), "8.8.8.8:5432", Transport::Tcp, "expected"),
+        (to(PeerScope::Loopback, None), "[::1]:1", Transport::Tcp, "expected"),
+        (to(PeerScope::Loopback, None), "10.0.0.1:0", Transport::Udp, "open"),
+        (to(PeerScope::Any, Some(1)), "[::]:5432", Transport::Udp, "open"),
+        (
+            to(PeerScope::Any, Some(1)),
+            "[::]:5432",
+            Transport::Tcp,
+            "unexpected-connect",
+        ),
+    ] {
+        let profile = Profile {
+            facts: vec![fact(Some(REDIS), allowed, &[])],
+            facets: vec![closed(Verb::Connect, Phase::Serving)],
+            ..profile()
+        };
+        let kind = EventKind::Connect {
+            address: socket(address),
+            transport,
+            error: 0,
+        };
+        let event = event(process(REDIS, &[REDIS]), Phase::Serving, kind);
+        assert_eq!(
+            verdict(profile, &KnownFiles::default(), &event, Entry::Inside),
+            expected,
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn judges_ports_when_they_are_served() {
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let bind = |address, transport| EventKind::Bind {
+        address: socket(address),
+        transport,
+    };
+    let listen = |address, transport| EventKind::Listen {
+        address: socket(address),
+        transport,
+    };
+    for (kind, expected) in [
+        (listen("0.0.0.0:6379", tcp), "expected"),
+        (listen("[::]:6379", tcp), "expected"),
+        (listen("0.0.0.0:4444", tcp), "unexpected-listen"),
+        (bind("0.0.0.0:4444", tcp), "open"),
+        (bind("0.0.0.0:6379", udp), "unexpected-listen"),
+        (bind("0.0.0.0:0", udp), "open"),
+    ] {
+        let profile = Profile {
+            facts: vec![fact(Some(REDIS), Action::Listen(one_port(tcp, 6379)), &[])],
+            facets: vec![closed(Verb::Listen, Phase::Serving)],
+            ..profile()
+        };
+        let event = event(process(REDIS, &[REDIS]), Phase::Serving, kind.clone());
+        assert_eq!(
+            verdict(profile, &KnownFiles::default(), &event, Entry::Inside),
+            expected,
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn judges_writes_by_path_and_guards_programs() {
+    use Phase::{Entrypoint, Serving};
+    let known = files(&[REDIS, "/opt/app/run"]);
+    for (path, access, facet, phase, expected) in [
+        ("/data/dump.rdb", FileAccess::Write, true, Serving, "expected"),
+        ("/etc/cron.d/x", FileAccess::Write, true, Serving, "unexpected-write"),
+        (
+            "/etc/cron.d/x",
+            FileAccess::ReadWrite,
+            true,
+            Serving,
+            "unexpected-write",
+        ),
+        ("/etc/cron.d/x", FileAccess::Read, true, Serving, "open"),
+        ("/etc/cron.d/x", FileAccess::Write, false, Serving, "open"),
+        (
+            "/usr/bin/evil",
+            FileAccess::Write,
+            false,
+            Serving,
+            "write-to-executable-path",
+        ),
+        (
+            "/usr/bin/redis-server",
+            FileAccess::Write,
+            false,
+            Serving,
+            "write-to-executable-path",
+        ),
+        (
+            "/opt/app/run",
+            FileAccess::Write,
+            false,
+            Serving,
+            "write-to-executable-path",
+        ),
+        ("/opt/app/data", FileAccess::Write, false, Serving, "open"),
+        ("/usr/bin/made", FileAccess::Write, false, Entrypoint, "open"),
+        ("/dev/null", FileAccess::Write, true, Serving, "open"),
+        ("pipe:[123]", FileAccess::Write, true, Serving, "open"),
+    ] {
+        let profile = Profile {
+            facts: vec![fact(Some(REDIS), Action::Write("/data/**".into()), &[])],
+            facets: facet.then(|| closed(Verb::Write, Serving)).into_iter().collect(),
+            ..profile()
+        };
+        let kind = EventKind::Open {
+            path: path.to_owned(),
+            flags: 0,
+            access,
+            created: false,
+            inode: 0,
+            error: 0,
+        };
+        let event = event(process(REDIS, &[REDIS]), phase, kind);
+        assert_eq!(verdict(profile, &known, &event, Entry::Inside), expected, "{path}");
+    }
+}

@@ -1,0 +1,187 @@
+//! What each cgroup is: the host's, a container's, or not known yet; then its events wait, bounded in number and time.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use plimsoll_model::{Container, ContainerRuntime};
+
+use super::{Output, Pipeline};
+use crate::{
+    identity::{Answer, Asker, Question, recognise, unknown_container},
+    images::KnownImage,
+    limits::{MAX_CGROUPS, MAX_CONTAINERS, MAX_WAITING},
+    phase::Sandbox,
+    state::Seen,
+};
+
+#[derive(Debug)]
+pub(super) enum Place {
+    Host,
+    Container(Arc<str>),
+    Waiting(Box<Waiting>),
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// When its first event happened.
+    pub(super) since_ns: u64,
+    is_asked: bool,
+    pub(super) question: Question,
+    pub(super) queue: VecDeque<Seen>,
+}
+
+impl Pipeline {
+    pub(super) fn settle(&mut self, cgroup_id: u64, place: Place) {
+        // Cgroups come and go; those of the host are cheap to ask about again.
+        if self.places.len() >= MAX_CGROUPS {
+            let sandboxes = &self.sandboxes;
+            self.places.retain(|_, place| match place {
+                Place::Host => false,
+                Place::Container(id) => sandboxes.get(id).is_some_and(|sandbox| !sandbox.is_empty()),
+                Place::Waiting(waiting) => !waiting.queue.is_empty(),
+            });
+        }
+        self.places.insert(cgroup_id, place);
+    }
+
+    /// A cgroup is seen for the first time: asks who it is.
+    pub(super) fn meet(&mut self, cgroup_id: u64, pid: i32, path: Option<String>, now_ns: u64, out: &mut Vec<Output>) {
+        if self.setup.asker.is_none() {
+            // A replay was told all containers before.
+            self.places.entry(cgroup_id).or_insert(Place::Host);
+            return;
+        }
+        if path.as_deref().is_some_and(|path| recognise(path).is_none()) {
+            self.settle(cgroup_id, Place::Host);
+            return;
+        }
+        if let Some(path) = &path
+            && let Some(Place::Waiting(waiting)) = self.places.get_mut(&cgroup_id)
+        {
+            waiting.question.path = Some(path.clone());
+            return;
+        }
+        let mut waiting = Waiting {
+            since_ns: now_ns,
+            is_asked: false,
+            question: Question { cgroup_id, pid, path },
+            queue: VecDeque::new(),
+        };
+        // A new cgroup is empty: its engine has not written anything yet, and there is no process to look at.
+        if pid != 0 {
+            waiting.ask(self.setup.asker.as_ref());
+        }
+        self.settle(cgroup_id, Place::Waiting(Box::new(waiting)));
+        if self.waiting >= MAX_WAITING {
+            self.give_up_before(u64::MAX, out);
+        }
+    }
+
+    /// A container is there, or there again after a restart.
+    pub(super) fn welcome(
+        &mut self,
+        container: Container,
+        image: Option<Arc<KnownImage>>,
+        out: &mut Vec<Output>,
+    ) -> Arc<str> {
+        let id: Arc<str> = container.id.as_str().into();
+        self.counts.containers += 1;
+        match (&image, &container.image) {
+            (Some(_), _) => self.counts.known_images += 1,
+            (None, Some(wanted)) => {
+                let (reference, folder) = (&wanted.reference, &self.setup.images_folder);
+                self.notice(
+                    format!(
+                        "image {reference} (container {}) has no scan report, so only rules judge it; to change that: \
+                         plimsoll scan {reference} -o json={folder}/NAME.json",
+                        container.name
+                    ),
+                    out,
+                );
+            }
+            (None, None) => {
+                if container.runtime == ContainerRuntime::Unknown {
+                    self.counts.unknown_containers += 1;
+                }
+                self.notice(
+                    format!(
+                        "container {} comes from an image that its engine does not name, so only rules judge it",
+                        container.name
+                    ),
+                    out,
+                );
+            }
+        }
+        out.push(Output::Identified(Box::new(container.clone())));
+        let container = Arc::new(container);
+        if self.sandboxes.len() >= MAX_CONTAINERS {
+            self.sandboxes.retain(|_, sandbox| !sandbox.is_empty());
+        }
+        match self.sandboxes.get_mut(&id) {
+            Some(sandbox) => {
+                sandbox.container = container;
+                sandbox.image = image.or_else(|| sandbox.image.take());
+            }
+            None => {
+                self.sandboxes.insert(
+                    Arc::clone(&id),
+                    Sandbox::new(container, image, self.host_mount_namespace),
+                );
+            }
+        }
+        id
+    }
+
+    pub(super) fn give_up_before(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        let mut late: Vec<(u64, u64)> = Vec::new();
+        for (cgroup_id, place) in &self.places {
+            if let Place::Waiting(waiting) = place
+                && !waiting.queue.is_empty()
+                && waiting.since_ns < before_ns
+            {
+                late.push((waiting.since_ns, *cgroup_id));
+            }
+        }
+        late.sort_unstable();
+        for (_, cgroup_id) in late {
+            self.give_up(cgroup_id, out);
+        }
+    }
+
+    /// A container that was unknown has got its name: its processes keep their places.
+    pub(super) fn rename(&mut self, old: &Arc<str>, new: &str) {
+        if **old != *new
+            && let Some(sandbox) = self.sandboxes.remove(old)
+        {
+            let new: Arc<str> = new.into();
+            if let Some(namespace) = sandbox.mount_namespace {
+                self.by_mount_namespace.insert(namespace, Arc::clone(&new));
+            }
+            self.sandboxes.entry(new).or_insert(sandbox);
+        }
+    }
+
+    /// Nobody said in time who it is. When the answer comes after all, it counts from then on.
+    pub(super) fn give_up(&mut self, cgroup_id: u64, out: &mut Vec<Output>) {
+        let Some(Place::Waiting(waiting)) = self.places.get(&cgroup_id) else {
+            return;
+        };
+        let path = waiting.question.path.clone().unwrap_or_default();
+        let container_id = recognise(&path).map_or("", |(_, id)| id);
+        let container = Box::new(unknown_container(cgroup_id, &path, container_id));
+        let answer = Answer::Container {
+            container,
+            image: None,
+            notes: Vec::new(),
+        };
+        self.answer(cgroup_id, answer, out);
+    }
+}
+
+impl Waiting {
+    /// Asks once; a question that found no room is asked again with the next event.
+    pub(super) fn ask(&mut self, asker: Option<&Asker>) {
+        if !self.is_asked {
+            self.is_asked = asker.is_some_and(|asker| asker.ask(self.question.clone()));
+        }
+    }
+}
