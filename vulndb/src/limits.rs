@@ -44,3 +44,9 @@ pub(crate) const MAX_NOTES: usize = 1_000;
 
 /// A file of which more than one record in this number cannot be read is refused.
 pub(crate) const MIN_RECORDS_PER_BROKEN: u64 = 100;
+
+/// Notes that one batch of lines keeps, so that a file of rubbish does not fill the memory with reasons.
+pub(crate) const MAX_NOTES_PER_BATCH: usize = 100;
+
+/// Longest file after decompression, in bytes. The longest real one (a distribution's complete OVAL) has about 1 GiB.
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 30;

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use crate::Error;
 use crate::feed::{self, Batch, Feed, Framing};
 use crate::limits::{
-    BATCH_BYTES, MAX_DOCUMENT_BYTES, MAX_FILES, MAX_FOLDER_DEPTH, MAX_HEAD_BYTES, MAX_NOTES, MAX_ZSTD_WINDOW_LOG,
+    BATCH_BYTES, MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_FOLDER_DEPTH, MAX_HEAD_BYTES, MAX_NOTES,
+    MAX_NOTES_PER_BATCH, MAX_ZSTD_WINDOW_LOG,
 };
 
 /// What one file says.
@@ -126,7 +127,10 @@ fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<()> {
         return Ok(());
     };
     content.feed = Some(feed);
-    let reader = std::io::Cursor::new(head.clone()).chain(reader);
+    let reader = Limited {
+        inner: std::io::Cursor::new(head.clone()).chain(reader),
+        left: MAX_FILE_BYTES,
+    };
     let is_lines = match feed.framing() {
         Framing::Json => starts_with_whole_line(&head),
         Framing::Lines => true,
@@ -136,6 +140,23 @@ fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<()> {
         return read_document(feed, reader, content);
     }
     read_lines(feed, BufReader::with_capacity(MAX_HEAD_BYTES, reader), content)
+}
+
+/// Ends with an error, not quietly, when a file is longer than any feed: compressed bombs.
+struct Limited<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| std::io::Error::other("the file is longer than any feed"))?;
+        Ok(read)
+    }
 }
 
 /// Decompresses by the first bytes, not by the name.
@@ -259,25 +280,34 @@ fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
 struct Part {
     batch: Batch,
     documents: u64,
-    broken: Vec<(NoteKind, u64, String)>,
+    broken: u64,
+    /// The first of the broken ones: kind, line and reason.
+    reasons: Vec<(NoteKind, u64, String)>,
 }
 
 impl Part {
     fn parse(&mut self, feed: &dyn Feed, document: &[u8], number: u64) {
         match feed.parse(document, &mut self.batch) {
             Ok(()) => self.documents += 1,
-            Err(reason) => self.broken.push((NoteKind::Unreadable, number, reason)),
+            Err(reason) => self.add_broken(NoteKind::Unreadable, number, reason),
+        }
+    }
+
+    fn add_broken(&mut self, kind: NoteKind, number: u64, reason: String) {
+        self.broken += 1;
+        if self.reasons.len() < MAX_NOTES_PER_BATCH {
+            self.reasons.push((kind, number, reason));
         }
     }
 
     fn add_to(mut self, content: &mut FileContent, place: &str) {
         content.documents += self.documents;
-        content.broken += self.broken.len() as u64;
+        content.broken += self.broken;
         content.batch.records.append(&mut self.batch.records);
         content.batch.enrichments.append(&mut self.batch.enrichments);
         content.batch.freshness.append(&mut self.batch.freshness);
         let room = MAX_NOTES.saturating_sub(content.notes.len());
-        let notes = self.broken.into_iter().take(room);
+        let notes = self.reasons.into_iter().take(room);
         content
             .notes
             .extend(notes.map(|(kind, number, reason)| Note::new(kind, format!("{place}:{number}"), reason)));
@@ -287,8 +317,7 @@ impl Part {
 fn parse_lines(feed: &dyn Feed, batch: &LineBatch) -> Part {
     let mut part = Part::default();
     for line in &batch.too_long {
-        part.broken
-            .push((NoteKind::Limit, *line, "the record is too long".to_owned()));
+        part.add_broken(NoteKind::Limit, *line, "the record is too long".to_owned());
     }
     let lines = batch.bytes.split_inclusive(|&byte| byte == b'\n');
     for (number, line) in (batch.first_line..).zip(lines) {
@@ -394,6 +423,20 @@ mod tests {
         let cut_off: [&[u8]; 2] = [b"{}", br#"{"a":"#];
         assert_eq!(elements(br#"[{},{"a":"#), cut_off);
         assert!(elements(b"[]").is_empty());
+    }
+
+    #[test]
+    fn a_bomb_ends_with_an_error() {
+        let mut reader = Limited {
+            inner: std::io::repeat(b' '),
+            left: 100_000,
+        };
+        assert!(reader.read_to_end(&mut Vec::new()).is_err());
+        let mut short = Limited {
+            inner: b"abc".as_slice(),
+            left: 3,
+        };
+        assert_eq!(short.read_to_end(&mut Vec::new()).unwrap(), 3);
     }
 
     #[test]

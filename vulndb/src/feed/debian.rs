@@ -111,3 +111,37 @@ fn affected(template: Affected, release: &Release) -> Result<Option<Affected>, S
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trackers_words_become_states() {
+        let document = br#"{"zlib":{"CVE-2023-45853":{"description":"MiniZip","scope":"local","releases":{
+            "bookworm":{"status":"open","repositories":{"bookworm":"1:1.2.13.dfsg-1"},"urgency":"unimportant"},
+            "bullseye":{"status":"open","repositories":{},"urgency":"low","nodsa":"Minor issue","nodsa_reason":""},
+            "buster":{"status":"open","repositories":{},"urgency":"end-of-life"},
+            "trixie":{"status":"resolved","repositories":{},"fixed_version":"1:1.3.dfsg-2","urgency":"low"},
+            "forky":{"status":"resolved","repositories":{},"fixed_version":"0","urgency":"low"},
+            "stretch":{"status":"open","repositories":{},"urgency":"medium","nodsa":"x","nodsa_reason":"ignored"},
+            "sid":{"status":"undetermined","repositories":{},"urgency":"low"}}}}}"#;
+        assert!(Debian.recognises("json", document));
+        let mut batch = Batch::default();
+        Debian.parse(document, &mut batch).unwrap();
+        let rows = &batch.records[0].affected;
+        let state = |ecosystem: &str| {
+            rows.iter()
+                .find(|row| row.ecosystem == ecosystem)
+                .map(|row| (row.state, row.severity))
+        };
+        assert_eq!(state("Debian:12"), Some((FixState::Affected, Severity::Negligible)));
+        assert_eq!(state("Debian:11"), Some((FixState::Deferred, Severity::Low)));
+        assert_eq!(state("Debian:10"), Some((FixState::EndOfLife, Severity::Unknown)));
+        assert_eq!(state("Debian:13"), Some((FixState::Fixed, Severity::Low)));
+        assert_eq!(state("Debian:14"), Some((FixState::NotAffected, Severity::Low)));
+        assert_eq!(state("Debian:9"), Some((FixState::WillNotFix, Severity::Medium)));
+        // unstable is no release that images name by number.
+        assert_eq!(rows.len(), 6);
+    }
+}

@@ -1,0 +1,229 @@
+//! Which packages are looked up as what, and how records of several sources become one match.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use plimsoll_model::{Match, Note, NoteKind, OsRelease, Package, PackageKind, Sbom, SourcePackage};
+use plimsoll_vulndb::{Database, ImportOptions, import};
+
+fn record(id: &str, more: &str, ecosystem: &str, name: &str, fixed: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","modified":"2025-01-01T00:00:00Z"{more},"affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{name}"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}]}}"#
+    )
+}
+
+fn package(kind: PackageKind, name: &str, version: &str) -> Package {
+    Package {
+        kind,
+        name: name.to_owned(),
+        version: version.to_owned(),
+        architecture: None,
+        source: None,
+        purl: String::new(),
+        layer: 0,
+        evidence_path: String::new(),
+        files: Vec::new(),
+        licences: Vec::new(),
+        maintainer: None,
+        owner: None,
+    }
+}
+
+fn of_source(package: Package, name: &str, version: &str) -> Package {
+    let source = SourcePackage {
+        name: name.to_owned(),
+        version: version.to_owned(),
+    };
+    Package {
+        source: Some(source),
+        ..package
+    }
+}
+
+fn find(records: &[String], os: &str, packages: Vec<Package>) -> (Vec<Match>, Vec<Note>) {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = folder.path().join("feed.jsonl");
+    std::fs::write(&feed, records.join("\n")).unwrap();
+    let options = ImportOptions {
+        now: "2026-11-22T00:00:00Z".to_owned(),
+        replace: true,
+    };
+    let path = folder.path().join("v.db");
+    let (_, notes) = import(&[feed], &path, &options).unwrap();
+    assert_eq!(notes, []);
+    let (id, version) = os.split_once(' ').unwrap();
+    let os = OsRelease {
+        id: id.to_owned(),
+        version_id: version.to_owned(),
+        ..OsRelease::default()
+    };
+    Database::open(&path)
+        .unwrap()
+        .find_matches(&Sbom { os: Some(os), packages })
+        .unwrap()
+}
+
+#[test]
+fn records_that_share_a_name_are_one_match() {
+    let records = [
+        record(
+            "PYSEC-2024-1",
+            r#","aliases":["CVE-2024-0001"]"#,
+            "PyPI",
+            "django",
+            "4.2.1",
+        ),
+        record(
+            "GHSA-aaaa-bbbb-cccc",
+            r#","aliases":["CVE-2024-0001"]"#,
+            "PyPI",
+            "Django",
+            "4.2.2",
+        ),
+        record("GHSA-dddd-eeee-ffff", "", "PyPI", "django", "4.3"),
+    ];
+    let (matches, notes) = find(
+        &records,
+        "debian 12",
+        vec![package(PackageKind::Python, "Django", "4.0")],
+    );
+    assert_eq!(notes, []);
+    let found: Vec<(&str, Vec<&str>, Option<&str>)> = matches
+        .iter()
+        .map(|one| {
+            let aliases = one.vulnerability.aliases.iter().map(String::as_str).collect();
+            (one.vulnerability.id.as_str(), aliases, one.fixed_version.as_deref())
+        })
+        .collect();
+    let expected = [
+        (
+            "CVE-2024-0001",
+            vec!["GHSA-aaaa-bbbb-cccc", "PYSEC-2024-1"],
+            Some("4.2.2"),
+        ),
+        ("GHSA-dddd-eeee-ffff", vec![], Some("4.3")),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_update_gives_a_match_for_each_vulnerability() {
+    let records = [record(
+        "ALSA-2024:1",
+        r#","related":["CVE-2024-0002","CVE-2024-0001"]"#,
+        "AlmaLinux:9",
+        "bind",
+        "32:9.16-2.el9",
+    )];
+    let (matches, _) = find(
+        &records,
+        "almalinux 9.3",
+        vec![package(PackageKind::Rpm, "bind", "32:9.16-1.el9")],
+    );
+    let ids: Vec<(&str, &str)> = matches
+        .iter()
+        .map(|one| (one.vulnerability.id.as_str(), one.evidence.advisory.as_str()))
+        .collect();
+    assert_eq!(
+        ids,
+        [("CVE-2024-0001", "ALSA-2024:1"), ("CVE-2024-0002", "ALSA-2024:1")]
+    );
+}
+
+#[test]
+fn what_the_operating_system_brought_it_judges_itself() {
+    let records = [
+        record("GHSA-aaaa-bbbb-cccc", "", "PyPI", "requests", "2.32"),
+        record("CVE-2024-0001", "", "Debian:12", "requests", "2.28.1+dfsg-1"),
+    ];
+    let mut module = package(PackageKind::Python, "requests", "2.28.1");
+    assert_eq!(find(&records, "debian 12", vec![module.clone()]).0.len(), 1);
+    module.owner = Some(0);
+    assert_eq!(find(&records, "debian 12", vec![module.clone()]).0.len(), 0);
+    // Where the distribution says nothing, upstream's word is better than none.
+    assert_eq!(find(&records, "plan9 4", vec![module]).0.len(), 1);
+}
+
+#[test]
+fn signed_kernels_and_all_binaries_of_a_source_are_judged() {
+    let records = [record("CVE-2024-0001", "", "Debian:12", "linux", "6.1.76-2")];
+    let packages = vec![
+        of_source(
+            package(PackageKind::Dpkg, "linux-image-6.1.0-18-amd64", "6.1.76-1"),
+            "linux-signed-amd64",
+            "6.1.76+1",
+        ),
+        of_source(
+            package(PackageKind::Dpkg, "linux-libc-dev", "6.1.76-1"),
+            "linux",
+            "6.1.76-1",
+        ),
+        of_source(
+            package(PackageKind::Dpkg, "linux-image-6.1.0-19-amd64", "6.1.76-2"),
+            "linux-signed-amd64",
+            "6.1.76+2",
+        ),
+    ];
+    let (matches, _) = find(&records, "debian 12", packages);
+    let found: Vec<u32> = matches.iter().map(|one| one.package).collect();
+    assert_eq!(found, [0, 1]);
+}
+
+#[test]
+fn a_version_that_cannot_be_compared_is_a_note() {
+    let records = [
+        record("GHSA-aaaa-bbbb-cccc", "", "PyPI", "a", "2.0"),
+        record("GHSA-dddd-eeee-ffff", "", "PyPI", "b", "2.0"),
+    ];
+    let packages = vec![
+        package(PackageKind::Python, "a", "strange"),
+        package(PackageKind::Python, "b", "1.0"),
+    ];
+    let (matches, notes) = find(&records, "debian 12", packages);
+    assert_eq!(matches.len(), 1);
+    assert_eq!(
+        (notes[0].kind, notes[0].subject.as_str()),
+        (NoteKind::Unreadable, "a strange")
+    );
+}
+
+#[test]
+fn listed_versions_and_the_last_affected_count() {
+    let listed = r#"{"id":"GHSA-aaaa-bbbb-cccc","modified":"2025-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":["1.0.0","1.2.0"]}]}"#;
+    let last = r#"{"id":"GHSA-dddd-eeee-ffff","modified":"2025-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm","name":"b"},"ranges":[{"type":"SEMVER","events":[{"introduced":"1.0.0"},{"last_affected":"1.4.0"},{"introduced":"2.0.0"},{"fixed":"2.1.0"}]}]}]}"#;
+    for (name, version, expected) in [
+        ("a", "1.0.0", 1),
+        ("a", "1.1.0", 0),
+        ("a", "1.2.0", 1),
+        ("b", "0.9.0", 0),
+        ("b", "1.4.0", 1),
+        ("b", "1.4.1", 0),
+        ("b", "2.0.5", 1),
+        ("b", "2.1.0", 0),
+    ] {
+        let records = [listed.to_owned(), last.to_owned()];
+        let (matches, notes) = find(&records, "debian 12", vec![package(PackageKind::Npm, name, version)]);
+        assert_eq!((matches.len(), notes.len()), (expected, 0), "{name} {version}");
+    }
+}
+
+#[test]
+fn ubuntu_pros_word_counts_only_where_the_release_has_none() {
+    let two = r#"{"id":"UBUNTU-CVE-2024-0001","modified":"2025-01-01T00:00:00Z","affected":[
+        {"package":{"ecosystem":"Ubuntu:Pro:22.04:LTS","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.0-1ubuntu1+esm1"}]}]},
+        {"package":{"ecosystem":"Ubuntu:22.04:LTS","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.0-1ubuntu1"}]}]},
+        {"package":{"ecosystem":"Ubuntu:Pro:22.04:LTS","name":"b"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.0-1ubuntu1+esm1"}]}]}]}"#;
+    let records = [two.replace('\n', " ")];
+    let fixed = |name: &str| {
+        let (matches, _) = find(
+            &records,
+            "ubuntu 22.04",
+            vec![package(PackageKind::Dpkg, name, "1.0-1ubuntu1")],
+        );
+        matches
+            .into_iter()
+            .map(|one| one.fixed_version.unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert!(fixed("a").is_empty());
+    assert_eq!(fixed("b"), ["1.0-1ubuntu1+esm1"]);
+}
