@@ -33,7 +33,8 @@ pub trait AlertStore {
     fn count_alerts(&self) -> Result<(u64, u64)>;
     /// References of images in alerts since a time that no scan report is stored for, at most `limit`.
     fn list_unscanned_images(&self, since_ms: i64, limit: u32) -> Result<Vec<String>>;
-    /// Removes alerts older than a time; returns how many.
+    /// Removes alerts received before a time; returns how many. When they happened does not count: a node whose clock is
+    /// wrong would lose its alerts at once.
     fn purge_alerts(&self, before_ms: i64) -> Result<u64>;
 }
 

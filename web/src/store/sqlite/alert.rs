@@ -232,7 +232,7 @@ impl AlertStore for SqliteStore {
 
     fn purge_alerts(&self, before_ms: i64) -> Result<u64> {
         self.write("remove old alerts", |db| {
-            db.execute("DELETE FROM alert WHERE time_ms < ?", [before_ms])
+            db.execute("DELETE FROM alert WHERE received_ms < ?", [before_ms])
                 .map(|rows| rows as u64)
         })
     }
