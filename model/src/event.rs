@@ -102,7 +102,8 @@ pub enum EventKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossReason {
-    /// The kernel's ring buffer was full.
+    /// The kernel side could not hand them over: its ring buffer was full, or a hook was entered again before it was
+    /// done.
     RingBuffer,
     /// A queue of the agent was full.
     Queue,

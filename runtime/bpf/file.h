@@ -40,7 +40,7 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 		return;
 	}
 	struct open_record *record = &scratch->open;
-	struct fs_struct *fs = READ(task, fs);
+	struct fs_struct *fs = task->fs;
 
 	fill_head(&record->head, KIND_OPEN, task);
 	record->inode = READ(inode, i_ino);
@@ -68,8 +68,8 @@ SECTION("lsm/file_open")
 int on_file_open(u64 *ctx)
 {
 	struct file *file = (void *)ctx[0];
-	struct task_struct *task = (void *)bpf_get_current_task();
-	u32 mode = READ(file, f_mode);
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 mode = file->f_mode;
 
 	if (mode & FMODE_WRITE && is_wanted(task) && !is_internal(file, mode))
 		send_open(file, task);
@@ -81,7 +81,7 @@ SECTION("fexit/do_filp_open")
 int on_file_opened(u64 *ctx)
 {
 	struct file *file = (void *)ctx[3];
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 
 	if (!IS_ERROR(file) && READ(file, f_mode) & FMODE_WRITE && is_wanted(task))
 		send_open(file, task);
@@ -97,14 +97,14 @@ int on_open_returned(struct syscall_exit *ctx)
 
 	if (fd < 0)
 		return 0;
-	task = (void *)bpf_get_current_task();
+	task = bpf_get_current_task_btf();
 	if (!is_wanted(task))
 		return 0;
-	struct fdtable *table = READ(READ(task, files), fdt);
-	struct file **slot = READ(table, fd);
+	struct fdtable *table = task->files->fdt;
+	struct file **slot = table->fd;
 	struct file *file = NULL;
 
-	if ((u32)fd >= READ(table, max_fds))
+	if ((u32)fd >= table->max_fds)
 		return 0;
 	bpf_probe_read_kernel(&file, sizeof(file), slot + (u32)fd);
 	/* Another thread may have closed it since: then there is nothing left to tell from. */

@@ -7,9 +7,13 @@
 
 #define MAX_COMPONENTS 32
 #define MAX_NAME 256
+#define MAX_PATH 4096
 #define MAX_ARGS 4096
 #define MAX_FILENAME 1024
 #define TEXT_BYTES 16384
+
+/* All texts of the longest record fit: offsets never wrap. */
+_Static_assert(MAX_FILENAME + 2 * MAX_PATH + MAX_ARGS <= TEXT_BYTES, "texts overlap");
 
 /* One text area with room behind it, so that a write of at most MAX_ARGS at any masked offset stays inside. */
 struct scratch {
@@ -85,17 +89,18 @@ INLINE u32 append_path(struct scratch *scratch, struct path path, struct path ro
 	struct dentry *dentry = path.dentry;
 	struct vfsmount *vfsmount = path.mnt;
 	struct mount *mount = (void *)vfsmount - (u64)&((struct mount *)0)->mnt;
+	struct dentry *top = READ(vfsmount, mnt_root);
 	u32 start = offset(scratch), flags = PATH_CUT;
 
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		struct dentry *parent = READ(dentry, d_parent);
-
 		if (dentry == root.dentry && vfsmount == root.mnt) {
 			flags = PATH_REACHED_ROOT;
 			break;
 		}
-		if (dentry == READ(vfsmount, mnt_root)) {
+		if (offset(scratch) - start > MAX_PATH - MAX_NAME)
+			break;
+		if (dentry == top) {
 			struct mount *above = READ(mount, mnt_parent);
 
 			if (above == mount) {
@@ -105,8 +110,11 @@ INLINE u32 append_path(struct scratch *scratch, struct path path, struct path ro
 			dentry = READ(mount, mnt_mountpoint);
 			mount = above;
 			vfsmount = &mount->mnt;
+			top = READ(vfsmount, mnt_root);
 			continue;
 		}
+		struct dentry *parent = READ(dentry, d_parent);
+
 		append_string(scratch, READ(dentry, d_name.name), MAX_NAME);
 		if (parent == dentry) {
 			flags = PATH_DETACHED;

@@ -9,7 +9,7 @@
 /* A fault is a matter of whole pages, so the arguments are read page by page: what is there is had. */
 INLINE u32 append_args(struct scratch *scratch, struct mm_struct *mm, u32 *total)
 {
-	u64 from = READ(mm, arg_start), to = READ(mm, arg_end);
+	u64 from = mm->arg_start, to = mm->arg_end;
 	u64 length = to > from ? to - from : 0;
 	u64 first = 4096 - (from & 4095);
 	u32 at = offset(scratch);
@@ -46,15 +46,15 @@ int on_exec(u64 *ctx)
 		return 0;
 	}
 	struct exec_record *record = &scratch->exec;
-	struct mm_struct *mm = READ(task, mm);
-	struct fs_struct *fs = READ(task, fs);
-	struct file *file = READ(mm, exe_file);
+	struct mm_struct *mm = task->mm;
+	struct fs_struct *fs = task->fs;
+	struct file *file = mm->exe_file;
 	struct path root = read_path(&fs->root);
 	struct path exe = read_path(&file->f_path);
 
 	fill_head(&record->head, KIND_EXEC, task);
 	fill_file(&record->exe, file, exe.dentry);
-	record->filename_length = append_string(scratch, READ(program, filename), MAX_FILENAME);
+	record->filename_length = append_string(scratch, program->filename, MAX_FILENAME);
 	record->exe_flags = append_path(scratch, exe, root, &record->exe_length);
 	record->cwd_flags = append_path(scratch, read_path(&fs->pwd), root, &record->cwd_length);
 	record->args_length = append_args(scratch, mm, &record->args_total);
@@ -72,7 +72,7 @@ int on_fork(u64 *ctx)
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	struct fork_record record = {};
 
-	if (READ(child, pid) != READ(child, tgid))
+	if (child->pid != child->tgid)
 		return 0;
 	fill_head(&record.head, KIND_FORK, parent);
 	fill_task(&record.child, child);
@@ -84,15 +84,14 @@ SECTION("tp_btf/sched_process_exit")
 int on_exit(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
-	struct signal_struct *signal = READ(task, signal);
+	struct signal_struct *signal = task->signal;
 	struct exit_record record = {};
 
 	/* The count of live threads is lowered before the tracepoint; two that end together can both see none left. */
-	if (READ(signal, live.counter) > 0)
+	if (signal->live.counter > 0)
 		return 0;
 	fill_head(&record.head, KIND_EXIT, task);
-	record.status = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code)
-								  : READ(READ(task, group_leader), exit_code);
+	record.status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
 	send(&record.head, sizeof(record), false);
 	return 0;
 }
@@ -102,10 +101,10 @@ int on_cgroup_mkdir(u64 *ctx)
 {
 	struct cgroup *cgroup = (void *)ctx[0];
 	const char *path = (void *)ctx[1];
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 
 	/* Hierarchy 0 is the cgroup v2 one. */
-	if (READ(READ(cgroup, root), hierarchy_id))
+	if (cgroup->root->hierarchy_id)
 		return 0;
 	struct scratch *scratch = take_scratch();
 
@@ -116,7 +115,7 @@ int on_cgroup_mkdir(u64 *ctx)
 	struct cgroup_record *record = &scratch->cgroup;
 
 	fill_head(&record->head, KIND_CGROUP, task);
-	record->cgroup_id = READ(READ(cgroup, kn), id);
+	record->cgroup_id = cgroup->kn->id;
 	record->path_length = append_string(scratch, path, MAX_ARGS);
 	record->padding = 0;
 	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), true);

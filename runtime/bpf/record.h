@@ -44,7 +44,7 @@ struct head_record {
 enum {
 	PATH_REACHED_ROOT = 1, /* the walk ended at the task's root */
 	PATH_DETACHED = 2,     /* no file system holds it: a memfd, a pipe */
-	PATH_CUT = 4,          /* more components than we walk */
+	PATH_CUT = 4,          /* deeper or longer than we walk */
 };
 
 struct file_record {

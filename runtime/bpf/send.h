@@ -4,6 +4,7 @@
 
 #include "helpers.h"
 #include "record.h"
+#include "task.h"
 
 /* Set by the loader. */
 const volatile u8 containers_only = 1;
@@ -31,7 +32,7 @@ struct {
 	MAP_INT(max_entries, 4096);
 } ignored_cgroups SECTION(".maps");
 
-struct mnt_namespace *host_mounts = NULL;
+u64 host_mounts = 0;
 u64 last_urgent_ns = 0;
 
 INLINE void count_lost(u32 kind)
@@ -67,14 +68,16 @@ INLINE void send(struct head_record *record, u64 length, bool urgent)
  */
 INLINE bool is_contained(struct task_struct *task)
 {
-	struct pid *pid = READ(task, thread_pid);
-	struct nsproxy *proxy = READ(task, nsproxy);
+	struct pid *pid = task->thread_pid;
 
-	if (READ(pid, level))
+	if (pid->level)
 		return true;
 	if (!host_mounts)
-		host_mounts = READ(READ(READ(READ(pid, numbers[0].ns), child_reaper), nsproxy), mnt_ns);
-	return proxy && READ(proxy, mnt_ns) != host_mounts;
+		host_mounts = (u64)pid->numbers[0].ns->child_reaper->nsproxy->mnt_ns;
+
+	u64 mounts = (u64)task->nsproxy->mnt_ns;
+
+	return mounts && mounts != host_mounts;
 }
 
 INLINE bool is_wanted(struct task_struct *task)
@@ -83,7 +86,7 @@ INLINE bool is_wanted(struct task_struct *task)
 		return true;
 	if (!is_contained(task))
 		return false;
-	u64 cgroup = READ(READ(READ(READ(task, cgroups), dfl_cgrp), kn), id);
+	u64 cgroup = cgroup_of(task);
 
 	return !bpf_map_lookup_elem(&ignored_cgroups, &cgroup);
 }

@@ -12,21 +12,21 @@ int on_task(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct seq_file *seq = ctx->meta->seq;
 
-	if (!task || READ(task, pid) != READ(task, tgid))
+	if (!task || task->pid != task->tgid)
 		return 0;
 	struct scratch *scratch = take_scratch();
 
 	if (!scratch)
 		return 0;
 	struct exec_record *record = &scratch->exec;
-	struct mm_struct *mm = READ(task, mm);
-	struct fs_struct *fs = READ(task, fs);
+	struct mm_struct *mm = task->mm;
+	struct fs_struct *fs = task->fs;
 	struct path root = read_path(&fs->root);
 
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_head(&record->head, KIND_TASK, task);
 	if (mm && fs) {
-		struct file *file = READ(mm, exe_file);
+		struct file *file = mm->exe_file;
 		struct path exe = read_path(&file->f_path);
 
 		fill_file(&record->exe, file, exe.dentry);

@@ -28,7 +28,7 @@ INLINE u16 host_order(u32 port)
 
 INLINE int peer4(struct bpf_sock_addr *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
 	if (!is_wanted(task))
@@ -43,7 +43,7 @@ INLINE int peer4(struct bpf_sock_addr *ctx)
 
 INLINE int peer6(struct bpf_sock_addr *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
 	if (!is_wanted(task))
@@ -97,7 +97,7 @@ int on_sendmsg4(struct bpf_sock_addr *ctx)
 {
 	struct peer_key key = {};
 
-	if (!is_wanted((void *)bpf_get_current_task()))
+	if (!is_wanted(bpf_get_current_task_btf()))
 		return 1;
 	key.socket = bpf_get_socket_cookie(ctx);
 	*(u32 *)key.ip = ctx->user_ip4;
@@ -111,7 +111,7 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 	struct peer_key key = {};
 	u32 *ip = (u32 *)key.ip;
 
-	if (!is_wanted((void *)bpf_get_current_task()))
+	if (!is_wanted(bpf_get_current_task_btf()))
 		return 1;
 	key.socket = bpf_get_socket_cookie(ctx);
 	ip[0] = ctx->user_ip6[0];
@@ -125,7 +125,7 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 SECTION("cgroup/post_bind4")
 int on_post_bind4(struct bpf_sock *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
 	if (!is_wanted(task))
@@ -141,7 +141,7 @@ int on_post_bind4(struct bpf_sock *ctx)
 SECTION("cgroup/post_bind6")
 int on_post_bind6(struct bpf_sock *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
 	if (!is_wanted(task))
@@ -163,7 +163,7 @@ int on_sock_state(u64 *ctx)
 
 	if ((int)ctx[1] != TCP_CLOSE || (int)ctx[2] != TCP_LISTEN)
 		return 0;
-	task = (void *)bpf_get_current_task();
+	task = bpf_get_current_task_btf();
 	if (!is_wanted(task))
 		return 0;
 	record.family = READ(sock, __sk_common.skc_family);

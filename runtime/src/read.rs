@@ -49,14 +49,21 @@ pub struct Eyes {
 pub struct Losses {
     /// The ring buffer (or the kernel side's work area) was full; one number for each of [`wire::KINDS`].
     pub by_kernel: [u64; wire::KINDS.len()],
+    /// A hook was entered again, on the same processor, before its program was done.
+    pub missed: u64,
     /// Records that do not follow the layout: our own bug.
     pub undecodable: u64,
 }
 
 impl Losses {
+    /// What the kernel side could not hand over.
+    fn unsent(&self) -> u64 {
+        self.by_kernel.iter().sum::<u64>() + self.missed
+    }
+
     /// All together.
     pub fn total(&self) -> u64 {
-        self.by_kernel.iter().sum::<u64>() + self.undecodable
+        self.unsent() + self.undecodable
     }
 }
 
@@ -155,10 +162,10 @@ impl Eyes {
                 let counters = self.lost_by_kernel.get(&index, 0).map_err(refused("lost"))?;
                 *sum = counters.iter().sum();
             }
+            self.losses.missed = load::count_misses(&self.object);
         }
-        let kernel = |losses: &Losses| losses.by_kernel.iter().sum::<u64>();
         for (now, then, reason) in [
-            (kernel(&self.losses), kernel(&self.reported), LossReason::RingBuffer),
+            (self.losses.unsent(), self.reported.unsent(), LossReason::RingBuffer),
             (self.losses.undecodable, self.reported.undecodable, LossReason::Decode),
         ] {
             if now > then {
