@@ -21,7 +21,7 @@ use crate::{
     identity::{self, Answer, Cgroups},
     images::Images,
     limits::{MAX_BATCHES, MAX_OUTPUTS},
-    pipeline::{Counts, Output, Pipeline, Setup},
+    pipeline::{Counts, Output, Pipeline, Setup, host_mount_namespace},
     raw::RawEvent,
     sensor::{Plan, SensorError},
     sink::Sink,
@@ -135,10 +135,13 @@ pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl Fn
     let cgroups = Cgroups::find();
     let existing = cgroups.list();
     let (asker, _identity) = identity::start(cgroups, images, tell).map_err(AgentError::Thread)?;
+    let mut eyes = watch::open(plan, host_too)?;
+    let processes = eyes.snapshot()?;
     let setup = Setup {
         node: node.into(),
         boot_id,
         boot_offset_ns,
+        host_mount_namespace: host_mount_namespace(&processes),
         rules: Arc::new(options.rules),
         images_folder: options.images.display().to_string(),
         asker: Some(asker),
@@ -152,12 +155,10 @@ pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl Fn
         undelivered: 0,
     };
     run.say_notes(&notes);
-
     for (cgroup_id, path) in existing {
         run.pipeline.know(cgroup_id, path, &mut run.out);
     }
-    let mut eyes = watch::open(plan, host_too)?;
-    for process in eyes.snapshot()? {
+    for process in processes {
         if let Some(recorder) = &mut recorder {
             recorder.process(&process)?;
         }

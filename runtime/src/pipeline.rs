@@ -45,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) boot_id: String,
     /// Wall clock minus boot clock.
     pub(crate) boot_offset_ns: u64,
+    /// Inode number of the host's mount namespace: see [`host_mount_namespace`].
+    pub(crate) host_mount_namespace: u32,
     /// Rules to evaluate.
     pub(crate) rules: Arc<RuleSet>,
     /// Folder of scan reports, for advice only.
@@ -82,7 +84,6 @@ pub struct Counts {
 pub(crate) struct Pipeline {
     setup: Setup,
     tree: ProcessTree,
-    host_mount_namespace: u32,
     places: HashMap<u64, Place>,
     sandboxes: HashMap<Arc<str>, Sandbox>,
     by_mount_namespace: HashMap<u32, Arc<str>>,
@@ -102,7 +103,6 @@ impl Pipeline {
         Self {
             tree: ProcessTree::new(setup.boot_offset_ns),
             setup,
-            host_mount_namespace: 0,
             places: HashMap::new(),
             sandboxes: HashMap::new(),
             by_mount_namespace: HashMap::new(),
@@ -124,11 +124,8 @@ impl Pipeline {
         }
     }
 
-    /// Takes in a process that ran before the agent. The host's first process comes first.
+    /// Takes in a process that ran before the agent, parents first.
     pub(crate) fn seed(&mut self, raw: RawProcess, out: &mut Vec<Output>) {
-        if raw.task.pid == 1 && self.host_mount_namespace == 0 {
-            self.host_mount_namespace = raw.task.mount_namespace;
-        }
         let seen = self.tree.adopt(raw);
         self.route(seen, out);
     }
@@ -313,6 +310,14 @@ impl Pipeline {
             out.push(Output::Notice(text));
         }
     }
+}
+
+/// The mount namespace of the host, from a snapshot: that of its first process or of the kernel's threads. 0 when neither
+/// is listed; then only a process's parent tells whether it has left its engine's.
+pub(crate) fn host_mount_namespace<'p>(processes: impl IntoIterator<Item = &'p RawProcess>) -> u32 {
+    let is_first = |process: &&RawProcess| matches!(process.task.pid, 1 | 2);
+    let first = processes.into_iter().find(is_first);
+    first.map_or(0, |process| process.task.mount_namespace)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
     capture::{Item, Reader},
     identity::Answer,
     images::Images,
-    pipeline::{Output, Pipeline, Setup},
+    pipeline::{Output, Pipeline, Setup, host_mount_namespace},
 };
 
 /// Replays a capture. Containers are known from the start, since the capture is read twice: the first time for them.
@@ -16,7 +16,7 @@ use crate::{
 /// The file is no capture, or scan reports cannot be listed.
 pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
     let (images, notes) = open_images(&options.images)?;
-    let mut containers = Vec::new();
+    let (mut containers, mut firsts) = (Vec::new(), Vec::new());
     let mut start = None;
     let capture_notes = each(path, |item| match item {
         Item::Start {
@@ -26,6 +26,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
             ..
         } => start = Some((boot_id, boot_offset_ns, node)),
         Item::Container(container) => containers.push(container),
+        Item::Process(process) if process.task.pid <= 2 => firsts.push(process),
         Item::Process(_) | Item::Event(_) => {}
     })?;
     let (boot_id, boot_offset_ns, recorded_node) = start.unwrap_or_default();
@@ -33,6 +34,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         node: options.node.unwrap_or(recorded_node).into(),
         boot_id,
         boot_offset_ns,
+        host_mount_namespace: host_mount_namespace(&firsts),
         rules: Arc::new(options.rules),
         images_folder: options.images.display().to_string(),
         asker: None,
@@ -50,21 +52,11 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         run.out
             .push(Output::Notice(format!("capture {}: {}", note.subject, note.detail)));
     }
-    let mut are_known = false;
+    introduce(&mut run, &containers, &images);
     each(path, |item| match item {
         Item::Start { .. } | Item::Container(_) => {}
-        Item::Process(process) => {
-            let is_first = process.task.pid == 1;
-            run.pipeline.seed(process, &mut run.out);
-            // The host's first process says which mount namespace is the host's; containers are placed against it.
-            if is_first && !std::mem::replace(&mut are_known, true) {
-                introduce(&mut run, &containers, &images);
-            }
-        }
+        Item::Process(process) => run.pipeline.seed(process, &mut run.out),
         Item::Event(event) => {
-            if !std::mem::replace(&mut are_known, true) {
-                introduce(&mut run, &containers, &images);
-            }
             let now_ns = event.time_ns.saturating_add(boot_offset_ns);
             run.pipeline.tick(now_ns, &mut run.out);
             run.pipeline.push(event, &mut run.out);

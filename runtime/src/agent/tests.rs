@@ -89,6 +89,43 @@ fn a_capture_gives_the_same_alerts_every_time() {
     assert_eq!(alerts, run());
 }
 
+/// A container that ran before the agent, on a machine whose first process the kernel does not list.
+fn running_redis() -> Vec<Item> {
+    let mut scene = Scene::new();
+    scene.items.truncate(1);
+    let conmon = scene.spawn(1);
+    scene.list(conmon, "/usr/bin/conmon", &["conmon"]);
+    let first = scene.spawn(conmon);
+    let task = scene.task(first);
+    (task.cgroup_id, task.mount_namespace, task.container_pid) = (50, 77, 1);
+    scene.list(first, REDIS, &["redis-server *:6379"]);
+    scene.name("redis", 50, Some(digest(1)));
+    scene.connect(first, "10.77.0.1:4444");
+    scene.items
+}
+
+#[test]
+fn what_ran_before_the_recording_is_judged_in_a_replay_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("run.plimsoll");
+    let mut writer = Writer::new(fs::File::create(&capture).unwrap()).unwrap();
+    for item in running_redis() {
+        writer.write(&item).unwrap();
+    }
+    writer.flush().unwrap();
+    fs::write(
+        folder.path().join("redis.json"),
+        serde_json::to_vec(&redis_report()).unwrap(),
+    )
+    .unwrap();
+    let (memory, notices) = (Memory::default(), Arc::default());
+    let options = options(folder.path(), vec![Box::new(memory.clone())], &notices);
+    replay(options, &capture).unwrap();
+    let alerts = memory.0.lock().unwrap();
+    let titles: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();
+    assert_eq!(titles, ["unexpected-connect"]);
+}
+
 #[test]
 fn what_a_sink_cannot_write_is_counted_and_said() {
     let folder = tempfile::tempdir().unwrap();

@@ -124,7 +124,7 @@ impl Pipeline {
             None => {
                 self.sandboxes.insert(
                     Arc::clone(&id),
-                    Sandbox::new(container, image, self.host_mount_namespace),
+                    Sandbox::new(container, image, self.setup.host_mount_namespace),
                 );
             }
         }

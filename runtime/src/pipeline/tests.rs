@@ -8,7 +8,7 @@ use crate::{
     capture::Item,
     images::{Images, KnownImage},
     raw::RawTask,
-    scene::{BASH, BOOT_OFFSET_NS, DASH, ENTRY, MILLISECOND, REDIS, Room, Scene, digest, redis_report},
+    scene::{BASH, BOOT_OFFSET_NS, DASH, ENTRY, HOST_MOUNTS, MILLISECOND, REDIS, Room, Scene, digest, redis_report},
 };
 
 mod waiting;
@@ -20,6 +20,7 @@ fn pipeline(asker: Option<Asker>) -> Pipeline {
         node: "node".into(),
         boot_id: "boot".to_owned(),
         boot_offset_ns: BOOT_OFFSET_NS,
+        host_mount_namespace: HOST_MOUNTS,
         rules: Arc::new(RuleSet::default()),
         images_folder: "/images".to_owned(),
         asker,
@@ -37,13 +38,12 @@ fn play(scene: &Scene) -> (Vec<Alert>, Pipeline) {
     let images = redis_images();
     let mut pipeline = pipeline(None);
     let mut out = Vec::new();
+    for container in scene.containers() {
+        pipeline.answer(container.cgroup_id, answer(container, &images), &mut out);
+    }
     for item in &scene.items {
-        let Item::Process(process) = item else { continue };
-        pipeline.seed(process.clone(), &mut out);
-        if process.task.pid == 1 {
-            for container in scene.containers() {
-                pipeline.answer(container.cgroup_id, answer(container, &images), &mut out);
-            }
+        if let Item::Process(process) = item {
+            pipeline.seed(process.clone(), &mut out);
         }
     }
     for item in &scene.items {
