@@ -215,10 +215,14 @@ fn subject(event: &Event) -> String {
     }
 }
 
-/// What makes two acts the same: for files their folder, so that a thousand files in one place are one alert.
+/// What makes two acts the same: for files their folder, so that a thousand files in one place are one alert; for served
+/// ports the port, whichever address family.
 fn object(event: &Event, observed: String) -> String {
     match &event.kind {
         EventKind::Exec { .. } => run(event).join(" "),
+        EventKind::Bind { address, transport } | EventKind::Listen { address, transport } => {
+            format!("{transport:?} {}", address.port)
+        }
         EventKind::Open { path, .. } => path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
         _ => observed,
     }

@@ -175,11 +175,7 @@ impl Sandbox {
             });
         }
         let from_outside = match seen.parent {
-            Some(home) => {
-                let is_ours =
-                    home.cgroup_id == self.container.cgroup_id || Some(home.mount_namespace) == self.mount_namespace;
-                !is_ours || self.first.is_none()
-            }
+            Some(home) => home.cgroup_id != self.container.cgroup_id || self.first.is_none(),
             // Nothing is known of the parent: only a new container's runtime may come out of nowhere.
             None => self.first.is_none() || process.container_pid == 1,
         };

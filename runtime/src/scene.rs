@@ -170,6 +170,12 @@ impl Scene {
         );
     }
 
+    pub(crate) fn listen(&mut self, pid: i32, address: &str) {
+        let address = socket(address);
+        let transport = Transport::Tcp;
+        self.push(pid, RawKind::Listen { address, transport });
+    }
+
     /// All that engines say.
     pub(crate) fn containers(&self) -> impl Iterator<Item = &Container> {
         self.items.iter().filter_map(|item| match item {

@@ -283,18 +283,39 @@ fn the_same_event_has_the_same_id_in_every_run() {
 
 #[test]
 fn who_enters_the_namespaces_but_not_the_cgroup_is_a_session_too() {
+    for forks in [false, true] {
+        let mut scene = Scene::new();
+        let room = serving(&mut scene);
+        let nsenter = scene.fork(1);
+        scene.exec(nsenter, "/usr/bin/nsenter", &["nsenter", "-t", "7", "-m"]);
+        scene.task(nsenter).mount_namespace = room.mounts;
+        // With a pid namespace to enter, it must fork.
+        let shell = if forks { scene.fork(nsenter) } else { nsenter };
+        scene.exec(shell, DASH, &["sh"]);
+        let child = scene.fork(shell);
+        scene.exec(child, "/usr/bin/id", &["id"]);
+        let (alerts, _) = play(&scene);
+        assert_eq!(titles(&alerts), [("session", "exec /usr/bin/dash")], "forks: {forks}");
+        assert_eq!(alerts[0].container_name.as_deref(), Some("redis"));
+        assert_eq!(alerts[0].follow_ups.len(), 1);
+    }
+}
+
+#[test]
+fn a_port_that_is_served_on_two_address_families_is_one_alert() {
     let mut scene = Scene::new();
     let room = serving(&mut scene);
-    let nsenter = scene.fork(1);
-    scene.exec(nsenter, "/usr/bin/nsenter", &["nsenter", "-t", "7", "-m"]);
-    scene.task(nsenter).mount_namespace = room.mounts;
-    scene.exec(nsenter, DASH, &["sh"]);
-    let child = scene.fork(nsenter);
-    scene.exec(child, "/usr/bin/id", &["id"]);
+    scene.listen(room.first, "0.0.0.0:7391");
+    scene.listen(room.first, "[::]:7391");
+    scene.listen(room.first, "0.0.0.0:7392");
     let (alerts, _) = play(&scene);
-    assert_eq!(titles(&alerts), [("session", "exec /usr/bin/dash")]);
-    assert_eq!(alerts[0].container_name.as_deref(), Some("redis"));
-    assert_eq!(alerts[0].follow_ups.len(), 1);
+    assert_eq!(
+        titles(&alerts),
+        [
+            ("unexpected-listen", "listen tcp 0.0.0.0:7391"),
+            ("unexpected-listen", "listen tcp 0.0.0.0:7392")
+        ]
+    );
 }
 
 #[test]
