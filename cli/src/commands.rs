@@ -4,6 +4,7 @@ mod admission;
 mod agent;
 mod db;
 mod profile;
+mod rules;
 mod scan;
 mod serve;
 
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Db(db::Arguments),
     /// Show what an image's container should do, with the evidence
     Profile(profile::Arguments),
+    /// Check, list, explain and test rules
+    Rules(rules::Arguments),
     /// Scan an image: packages, vulnerabilities, files, expected behaviour
     Scan(scan::Arguments),
     /// Run the server: API, dashboard, agents, admission
@@ -33,6 +36,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Agent(arguments) => agent::run(arguments),
         Command::Db(arguments) => db::run(arguments),
         Command::Profile(arguments) => profile::run(arguments),
+        Command::Rules(arguments) => rules::run(arguments),
         Command::Scan(arguments) => scan::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
     }

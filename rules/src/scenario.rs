@@ -287,12 +287,9 @@ impl Sketch {
 
     fn process(&self) -> Arc<Process> {
         let pid = i32::try_from(self.parents.len()).unwrap_or(0) + 100;
-        let parent = self
-            .parents
-            .iter()
-            .rev()
-            .zip(100..)
-            .fold(None, |parent, (exe, pid)| Some(Arc::new(plain_process(exe, pid, parent))));
+        let parent = self.parents.iter().rev().zip(100..).fold(None, |parent, (exe, pid)| {
+            Some(Arc::new(plain_process(exe, pid, parent)))
+        });
         let mut process = plain_process(&self.exe, pid, parent);
         if let Some(comm) = &self.comm {
             process.comm.clone_from(comm);
@@ -381,10 +378,7 @@ fn plain_process(exe: &str, pid: i32, parent: Option<Arc<Process>>) -> Process {
     let name = exe.rsplit('/').next().unwrap_or(exe);
     let comm: String = name.chars().take(COMM_BYTES).collect();
     Process {
-        key: ProcessKey {
-            pid,
-            start_time_ns: 1,
-        },
+        key: ProcessKey { pid, start_time_ns: 1 },
         container_pid: pid - 99,
         parent,
         args: vec![comm.clone()],
@@ -424,10 +418,14 @@ mod tests {
     #[test]
     fn a_scenario_that_is_wrong_says_so() {
         let rules = RuleSet::shipped();
-        let text = "- rule: Dropped binary run\n  match: [{event: exec, phase: serving}]\n  no_match: [{event: spin}]\n";
+        let text =
+            "- rule: Dropped binary run\n  match: [{event: exec, phase: serving}]\n  no_match: [{event: spin}]\n";
         let wrong = read(text).unwrap()[0].run(&rules);
         assert_eq!(wrong.len(), 2);
-        assert_eq!(wrong[0].to_string(), "rule \"Dropped binary run\": match[0] did not fire");
+        assert_eq!(
+            wrong[0].to_string(),
+            "rule \"Dropped binary run\": match[0] did not fire"
+        );
         assert!(wrong[1].to_string().contains("unknown event `spin`"));
     }
 }

@@ -267,7 +267,7 @@ pub(crate) fn find(name: &str, argument: Option<&str>, sources: Sources) -> Resu
                 return with_argument(field, name, Some(rest));
             }
             return Err(NoField {
-                message: format!("filter_check called with nonexistent field {name}: no event has an argument {rest}"),
+                message: format!("nonexistent field {name}: no event has an argument {rest}"),
                 hint: nearest(rest, ARGUMENT_NAMES.iter().copied())
                     .map(|meant| format!("did you mean `{prefix}.{meant}`?")),
             });
@@ -282,7 +282,7 @@ pub(crate) fn find(name: &str, argument: Option<&str>, sources: Sources) -> Resu
         None => suggestion(name, sources),
     };
     Err(NoField {
-        message: format!("filter_check called with nonexistent field {name}"),
+        message: format!("nonexistent field {name}"),
         hint,
     })
 }
