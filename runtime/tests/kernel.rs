@@ -205,11 +205,10 @@ fn a_hidden_depth_cuts_the_path_and_nothing_else() {
     let folder = scratch_folder();
     let deep = "d".repeat(250);
     let script = format!(
-        r#"cd "$1"; i=0; while [ $i -lt 40 ]; do mkdir {deep}; cd {deep}; i=$((i+1)); done
-           cp /bin/true tool; exec ./tool {}"#,
-        "x".repeat(5000)
+        r#"chdir $ARGV[0]; for (1..40) {{ mkdir "{deep}"; chdir "{deep}" }}
+           system("cp", "/bin/true", "tool"); exec "./tool", "x" x 5000"#
     );
-    let child = spawn(Command::new("/bin/sh").args(["-c", &script, "sh"]).arg(folder.path()));
+    let child = spawn(Command::new("/usr/bin/perl").args(["-e", &script]).arg(folder.path()));
     let event = watch.wait_for("the exec in the depth", |event| {
         is_exec_of(child)(event) && matches!(&event.kind, RawKind::Exec { filename, .. } if filename == "./tool")
     });
