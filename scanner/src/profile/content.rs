@@ -48,7 +48,7 @@ pub fn wants_content(path: &str, mode: u32, size_bytes: u64, first_bytes: &[u8])
         return true;
     }
     // Hook folders hold scripts that are sourced: no execute bit and no first line needed.
-    name.ends_with(".sh") && (mode & 0o111 != 0 || path.starts_with("/docker-entrypoint"))
+    (name.ends_with(".sh") || name.ends_with(".envsh")) && (mode & 0o111 != 0 || path.starts_with("/docker-entrypoint"))
 }
 
 fn is_shell_script(first_bytes: &[u8]) -> bool {
@@ -85,6 +85,7 @@ mod tests {
                 "# no first line\n",
                 true,
             ),
+            ("/docker-entrypoint.d/15-resolvers.envsh", 0o755, 900, "X=1\n", true),
             ("/etc/passwd", 0o644, 900, "root:x:0:0", true),
             ("/etc/passwd-", 0o644, 900, "root:x:0:0", false),
             ("/etc/nginx/sites-enabled/default", 0o644, 900, "server {", true),

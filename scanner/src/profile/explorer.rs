@@ -3,7 +3,10 @@
 //! The command is followed through scripts (shebangs, the shell language), wrappers (`gosu`, `tini`, `env`) and commands
 //! that start commands (`find -exec`, `sh -c`). What cannot be followed is kept as a reason not to judge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use plimsoll_model::{Applet, Confidence, Identity, Note, NoteKind, PathPattern, Program};
 
@@ -88,7 +91,7 @@ pub(crate) struct Explorer<'a> {
     /// How often each edge was found.
     edge_counts: BTreeMap<(Option<Program>, Program), usize>,
     /// Scripts with arguments that were already followed.
-    seen: BTreeSet<(String, Vec<Value>)>,
+    seen: BTreeSet<u64>,
     /// Commands that may still be followed.
     pub(super) commands_left: u32,
 }
@@ -351,7 +354,7 @@ impl<'a> Explorer<'a> {
             );
             return None;
         };
-        if !self.seen.insert((invoked.to_owned(), arguments.to_vec())) {
+        if !self.seen.insert(hash_of(&(invoked, arguments))) {
             return None;
         }
         let script = shell::parse(content);
@@ -473,4 +476,11 @@ impl Call {
             ..self.clone()
         }
     }
+}
+
+/// A hash that is the same in every run. Two different calls with one hash would leave one of them unfollowed.
+pub(super) fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

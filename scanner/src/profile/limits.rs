@@ -22,3 +22,7 @@ pub(crate) const MAX_INCLUDES: u32 = 8;
 pub(crate) const MAX_SHEBANGS: u32 = 4;
 /// Most pieces of evidence of one source that a fact keeps.
 pub(crate) const MAX_EVIDENCE: usize = 4;
+/// Longest text that is put together from several known pieces, bytes; a longer one counts as unknown.
+pub(crate) const MAX_TEXT_BYTES: usize = 4096;
+/// Most arguments of one command, and elements of one array; the rest is cut.
+pub(crate) const MAX_ARGUMENTS: usize = 128;

@@ -5,76 +5,9 @@ use plimsoll_model::{Applet, FacetState, HealthCheck, PeerScope, Program, Verb};
 use super::*;
 use testing::Image;
 
-const REDIS_ENTRY: &str = r#"#!/bin/sh
-set -e
-case "${1:-}" in
-  -* | *.conf) set -- redis-server "$@" ;;
-esac
-if [ "$1" = redis-server ] && [ "$(id -u)" = 0 ]; then
-  find . \! -user redis -exec chown redis '{}' +
-  exec gosu redis "$0" "$@"
-fi
-exec "$@"
-"#;
-
-const POSTGRES_ENTRY: &str = r#"#!/usr/bin/env bash
-set -Eeo pipefail
-
-make_cluster() {
-  eval 'initdb --username="$POSTGRES_USER" '"$POSTGRES_INITDB_ARGS"
-  { echo; printf 'host all all all md5\n'; } >> "$PGDATA/pg_hba.conf"
-}
-
-run_sql() {
-  local runner=( psql -v ON_ERROR_STOP=1 --no-password )
-  PGHOST= "${runner[@]}" "$@"
-}
-
-run_hooks() {
-  local f
-  for f; do
-    case "$f" in
-      *.sh)
-        if [ -x "$f" ]; then "$f"; else . "$f"; fi ;;
-      *.sql.gz) gunzip -c "$f" | run_sql ;;
-      *.sql) run_sql -f "$f" ;;
-    esac
-  done
-}
-
-main() {
-  if [ "${1:0:1}" = '-' ]; then
-    set -- postgres "$@"
-  fi
-  if [ "$1" = 'postgres' ]; then
-    mkdir -p "$PGDATA"
-    if [ "$(id -u)" = '0' ]; then
-      exec gosu redis "$BASH_SOURCE" "$@"
-    fi
-    make_cluster
-    pg_ctl -D "$PGDATA" -w start
-    run_hooks /docker-entrypoint-initdb.d/*
-    pg_ctl -D "$PGDATA" -w stop
-  fi
-  exec "$@"
-}
-
-main "$@"
-"#;
-
-const NGINX_ENTRY: &str = r#"#!/bin/sh
-set -e
-if [ "$1" = "nginx" ]; then
-  find "/docker-entrypoint.d/" -follow -type f -print | sort -V | while read -r f; do
-    case "$f" in
-      *.envsh) . "$f" ;;
-      *.sh) "$f" ;;
-      *) echo "ignored $f" ;;
-    esac
-  done
-fi
-exec "$@"
-"#;
+const REDIS_ENTRY: &str = include_str!("../../tests/fixtures/entrypoint/redis.sh");
+const POSTGRES_ENTRY: &str = include_str!("../../tests/fixtures/entrypoint/postgres.sh");
+const NGINX_ENTRY: &str = include_str!("../../tests/fixtures/entrypoint/nginx.sh");
 
 fn redis() -> Image {
     Image::debian()
@@ -483,7 +416,18 @@ fn programs_are_never_written() {
 fn scripts_that_never_end_are_cut() {
     let deep = format!("#!/bin/sh\n{}\n", "f() { f \"$@\" x; f x \"$@\"; }\n".repeat(3) + "f a");
     let wide = format!("#!/bin/sh\n{}", "id\n".repeat(30_000));
-    for script in [deep, wide] {
+    // Each would need gigabytes if it were followed to its end.
+    let text = format!(
+        "#!/bin/sh\nx=aaaa\n{}",
+        (0..12)
+            .map(|n| format!(
+                "x{n}={}\n",
+                format!("$x{}", if n == 0 { String::new() } else { (n - 1).to_string() }).repeat(100)
+            ))
+            .collect::<String>()
+    );
+    let list = "#!/bin/sh\nf() { f \"$@\" \"$@\"; }\nf a b\n".to_owned();
+    for script in [deep, wide, text, list] {
         let image = Image::debian().script("/entry.sh", &script).starts(&["/entry.sh"], &[]);
         let (profile, _) = image.profile();
         assert!(profile.main.is_none() || main_text(&profile) == "/usr/bin/id");
@@ -503,4 +447,19 @@ fn hostile_text_does_not_reach_the_terminal() {
     });
     let text = view(&image.profile().0);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+    #[test]
+    fn any_script_is_followed_to_an_end(words in proptest::collection::vec(proptest::sample::select(vec![
+        "f() {", "}", "f", "\"$@\"", "exec", "eval", "$x", "x=$x$x", "set --", "shift", "for x in a /b/*; do", "done", "\n", ";", "|",
+        "$(f \"$@\" a)", ". /entry.sh", "/entry.sh", "case $x in *.sh)", ";;", "esac", "read x", "find /b", "gosu redis", "id", "sh -c"]), 0..40)) {
+        let image = Image::debian()
+            .script("/entry.sh", &format!("#!/bin/sh\n{}", words.join(" ")))
+            .script("/b/hook.sh", "#!/bin/sh\n/entry.sh \"$@\" b\n")
+            .starts(&["/entry.sh"], &["a"]);
+        let (profile, _) = image.profile();
+        proptest::prop_assert!(!profile.facets.is_empty());
+    }
 }

@@ -1,9 +1,9 @@
 //! What is known of a word when a script runs: its texts, the files it stands for, or nothing.
 
-use super::limits::MAX_ALTERNATIVES;
+use super::limits::{MAX_ALTERNATIVES, MAX_TEXT_BYTES};
 
 /// The value of a word or variable.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Value {
     /// One of these texts; never empty.
     Texts(Vec<String>),
@@ -14,7 +14,7 @@ pub(crate) enum Value {
 }
 
 /// Files that a script finds when it runs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Files {
     /// Absolute; may end in `/**`.
     pub(crate) pattern: String,
@@ -59,6 +59,10 @@ impl Value {
 
     /// This value followed by another one.
     pub(crate) fn then(self, next: Self) -> Self {
+        let longest = |value: &Self| value.texts().iter().map(String::len).max().unwrap_or(0);
+        if longest(&self) + longest(&next) > MAX_TEXT_BYTES {
+            return Self::Unknown;
+        }
         match (self, next) {
             (Self::Texts(first), Self::Texts(second)) if first.len() * second.len() <= MAX_ALTERNATIVES => Self::Texts(
                 first

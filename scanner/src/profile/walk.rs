@@ -11,8 +11,8 @@ use std::{
 use plimsoll_model::{Confidence, FileKind, PathPattern, Program};
 
 use super::{
-    explorer::{Call, Explorer, Launch, ScriptWrite},
-    limits::{MAX_ALTERNATIVES, MAX_CALLS, MAX_HOOKS},
+    explorer::{Call, Explorer, Launch, ScriptWrite, hash_of},
+    limits::{MAX_ALTERNATIVES, MAX_ARGUMENTS, MAX_CALLS, MAX_HOOKS},
     lookup::normalise,
     shell::{self, Arm, Assignment, Command, Operation, Part, Script, Simple, Word},
     value::{Files, Value},
@@ -35,8 +35,8 @@ pub(super) struct Walk<'w, 'a> {
     variables: BTreeMap<String, Value>,
     arrays: BTreeMap<String, Vec<Value>>,
     functions: BTreeMap<String, Arc<Vec<Command>>>,
-    /// Functions with arguments, and sourced files, that were already followed.
-    seen: BTreeSet<(String, Vec<Vec<Value>>)>,
+    /// Functions with arguments, and sourced files, that were already followed: hashes, since lists may be long.
+    seen: BTreeSet<u64>,
     /// Functions and files around the present command.
     depth: u32,
     /// What the last command of the script itself started.
@@ -216,6 +216,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                 .words
                 .iter()
                 .flat_map(|word| self.fields(word, &positional))
+                .take(MAX_ARGUMENTS)
                 .collect();
             if !argv.is_empty() && seen.insert(argv.clone()) {
                 self.execute(argv, simple, frame, &positional);
@@ -261,13 +262,14 @@ impl<'w, 'a> Walk<'w, 'a> {
                 .value
                 .iter()
                 .flat_map(|word| self.fields(word, positional))
+                .take(MAX_ARGUMENTS)
                 .collect();
             let array = self.arrays.entry(name).or_default();
             if !assignment.appends {
                 array.clear();
             }
             array.extend(fields);
-            array.truncate(256);
+            array.truncate(MAX_ARGUMENTS);
             return;
         }
         let value = match assignment.value.first() {
@@ -293,7 +295,7 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// Commands of a function, a sourced file or an evaluated text; once for each list of arguments.
     fn nested(&mut self, key: String, commands: &[Command], positional: Vec<Vec<Value>>, frame: &Frame) {
-        if self.depth >= MAX_CALLS || !self.seen.insert((key, positional.clone())) {
+        if self.depth >= MAX_CALLS || !self.seen.insert(hash_of(&(key, &positional))) {
             return;
         }
         self.depth += 1;

@@ -2,6 +2,7 @@
 
 use super::Walk;
 use crate::profile::{
+    limits::MAX_ARGUMENTS,
     lookup::{base_name, folder_name, normalise},
     shell::{Command, Operation, Parameter, Part, Simple, Word},
     value::Value,
@@ -207,6 +208,7 @@ impl Walk<'_, '_> {
             .words
             .iter()
             .flat_map(|word| self.fields(word, positional))
+            .take(MAX_ARGUMENTS)
             .collect()
     }
 }
