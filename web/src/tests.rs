@@ -5,4 +5,5 @@ mod admission;
 mod fixture;
 mod flow;
 mod harness;
+mod input;
 mod live;

@@ -1,4 +1,5 @@
 //! A real server process is killed again and again while agents send alerts: what it acknowledged is there afterwards.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::{
     collections::BTreeSet,

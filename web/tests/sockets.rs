@@ -1,4 +1,5 @@
 //! Real sockets: TLS, what is refused on them, an end without broken requests, and metrics as Prometheus' own tool sees them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::{
     io::Write,

@@ -57,99 +57,88 @@ fn judge(report: &ScanReport, waivers: &[Waiver], data_age_days: u64) -> Verdict
     Policy::shipped().judge(report, context)
 }
 
+/// A changed image and what the shipped policy must say of it: the decision and the first rule.
+fn check(changes: &[(&str, Value)], data_age_days: u64, decision: Decision, rule: Option<&str>) {
+    let verdict = judge(&image(changes), &[], data_age_days);
+    assert_eq!(verdict.decision, decision, "{changes:?}: {verdict:?}");
+    assert_eq!(
+        verdict.reasons.first().map(|reason| reason.rule.as_str()),
+        rule,
+        "{changes:?}"
+    );
+}
+
 #[test]
-fn the_shipped_policy_decides_as_it_says() {
-    let matches = |found: Value| vec![("/matches", json!([found]))];
-    let cases: Vec<(&str, Vec<(&str, Value)>, Decision, Option<&str>)> = vec![
-        ("clean", vec![], Decision::Go, None),
+fn exploited_and_critical_vulnerabilities_with_a_fix_are_stopped() {
+    for (severity, is_exploited, fixed, decision, rule) in [
         (
-            "kev with fix",
-            matches(found("CVE-1", "low", true, Some("3.1"))),
+            "low",
+            true,
+            Some("3.1"),
             Decision::Stop,
             Some("Known exploited vulnerability with a fix"),
         ),
         (
-            "kev without fix",
-            matches(found("CVE-1", "low", true, None)),
+            "low",
+            true,
+            None,
             Decision::Warn,
             Some("Known exploited vulnerability without a fix"),
         ),
         (
-            "critical with fix",
-            matches(found("CVE-1", "critical", false, Some("3.1"))),
+            "critical",
+            false,
+            Some("3.1"),
             Decision::Stop,
             Some("Critical vulnerability with a fix"),
         ),
-        (
-            "critical without fix",
-            matches(found("CVE-1", "critical", false, None)),
-            Decision::Go,
-            None,
-        ),
-        (
-            "high with fix",
-            matches(found("CVE-1", "high", false, Some("3.1"))),
-            Decision::Go,
-            None,
-        ),
-        (
-            "root",
-            vec![("/config/user", json!(""))],
-            Decision::Warn,
-            Some("Runs as root"),
-        ),
-        (
-            "root with group",
-            vec![("/config/user", json!("0:0"))],
-            Decision::Warn,
-            Some("Runs as root"),
-        ),
-        (
-            "setuid",
-            vec![("/files", json!([file("/usr/bin/su", 0o4755)]))],
-            Decision::Warn,
-            Some("Setuid or setgid program"),
-        ),
-        (
-            "plain file",
-            vec![("/files", json!([file("/usr/bin/ls", 0o755)]))],
-            Decision::Go,
-            None,
-        ),
-        (
-            "no data",
-            vec![("/matches", Value::Null)],
-            Decision::Warn,
-            Some("No vulnerability data"),
-        ),
-        (
-            "incomplete",
-            vec![("/notes", json!([{"kind": "unreadable", "subject": "a", "detail": "b"}]))],
-            Decision::Warn,
-            Some("Incomplete scan"),
-        ),
-        (
-            "hint",
-            vec![("/notes", json!([{"kind": "hint", "subject": "a", "detail": "b"}]))],
-            Decision::Go,
-            None,
-        ),
-    ];
-    for (name, changes, decision, rule) in cases {
-        let verdict = judge(&image(&changes), &[], 0);
-        assert_eq!(verdict.decision, decision, "{name}: {verdict:?}");
-        assert_eq!(
-            verdict.reasons.first().map(|reason| reason.rule.as_str()),
-            rule,
-            "{name}"
-        );
+        ("critical", false, None, Decision::Go, None),
+        ("high", false, Some("3.1"), Decision::Go, None),
+    ] {
+        let found = found("CVE-1", severity, is_exploited, fixed);
+        check(&[("/matches", json!([found]))], 0, decision, rule);
     }
-    assert_eq!(judge(&image(&[]), &[], 7).decision, Decision::Go);
-    let stale = judge(&image(&[]), &[], 8);
-    assert_eq!(
-        (stale.decision, stale.reasons[0].rule.as_str()),
-        (Decision::Warn, "Stale vulnerability data")
+}
+
+#[test]
+fn root_setuid_and_holes_in_what_is_known_are_warned_of() {
+    check(&[], 0, Decision::Go, None);
+    for (pointer, value, rule) in [
+        ("/config/user", json!(""), "Runs as root"),
+        ("/config/user", json!("0:0"), "Runs as root"),
+        (
+            "/files",
+            json!([file("/usr/bin/su", 0o4755)]),
+            "Setuid or setgid program",
+        ),
+        (
+            "/files",
+            json!([file("/usr/bin/wall", 0o2755)]),
+            "Setuid or setgid program",
+        ),
+        ("/matches", Value::Null, "No vulnerability data"),
+        (
+            "/notes",
+            json!([{"kind": "unreadable", "subject": "a", "detail": "b"}]),
+            "Incomplete scan",
+        ),
+    ] {
+        check(&[(pointer, value)], 0, Decision::Warn, Some(rule));
+    }
+    check(
+        &[("/files", json!([file("/usr/bin/ls", 0o755)]))],
+        0,
+        Decision::Go,
+        None,
     );
+    check(
+        &[("/notes", json!([{"kind": "hint", "subject": "a", "detail": "b"}]))],
+        0,
+        Decision::Go,
+        None,
+    );
+    check(&[], 7, Decision::Go, None);
+    check(&[], 8, Decision::Warn, Some("Stale vulnerability data"));
 }
 
 #[test]

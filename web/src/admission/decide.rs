@@ -53,7 +53,7 @@ impl Admission {
             .into_iter()
             .map(|image| self.judge(store, &waivers, image, now_ms))
             .collect::<Result<Vec<_>>>()?;
-        Ok(self.weigh(request, &settings, judged))
+        Ok(self.weigh(request, &settings, &judged))
     }
 
     fn judge(&self, store: &dyn Store, waivers: &CurrentWaivers, used: ContainerImage, now_ms: i64) -> Result<Judged> {
@@ -76,11 +76,11 @@ impl Admission {
     }
 
     /// The worst image decides; everything that is to be said about all of them is said at once.
-    fn weigh(&self, request: &Request, settings: &Settings, judged: Vec<Judged>) -> Outcome {
+    fn weigh(&self, request: &Request, settings: &Settings, judged: &[Judged]) -> Outcome {
         let by_namespace = settings.unknown_image_by_namespace.get(&request.namespace);
         let unknown = *by_namespace.unwrap_or(&settings.unknown_image);
         let (mut refusals, mut warnings, mut queue) = (Vec::new(), Vec::new(), Vec::new());
-        for one in &judged {
+        for one in judged {
             match one {
                 Judged::Malformed { used } => refusals.push(message::malformed(used)),
                 Judged::Unknown { used, reference } => match unknown {

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     limits,
     route::{Access, Route, Verb, handler},
-    store::{ImageFilter, NodeCount, Page, Role, RuleCount, Store, TimeBucket},
+    store::{Agent, ImageFilter, NodeCount, Page, Role, RuleCount, Store, TimeBucket},
 };
 
 crate::api::resource!("overview", ROUTES, [overview]);
@@ -131,87 +131,92 @@ fn bucket_length(stretch_ms: i64) -> i64 {
 const MAX_BLIND_SPOTS: usize = 100;
 
 fn find_blind_spots(store: &dyn Store, now_ms: i64) -> Result<Vec<OverviewBlindSpot>> {
+    let mut agents = store.list_agents()?;
+    agents.retain(|agent| agent.revoked_ms.is_none());
     let mut spots = Vec::new();
-    let mut add = |kind, subject: &str, reason: String, advice| {
-        spots.push(OverviewBlindSpot {
-            kind,
-            subject: subject.to_owned(),
-            reason,
-            advice,
-        });
-    };
-    let agents: Vec<_> = store
-        .list_agents()?
-        .into_iter()
-        .filter(|agent| agent.revoked_ms.is_none())
-        .collect();
     if agents.is_empty() {
-        add(
+        let advice = "Make an enrolment token under Agents and start `plimsoll agent` with it.";
+        spots.push(spot(
             "no-agents",
             "all nodes",
             "no agent is enrolled".to_owned(),
-            "Make an enrolment token under Agents and start `plimsoll agent` with it.",
-        );
+            advice,
+        ));
     }
     if store.count_images()? == 0 {
-        add(
+        let advice = "Push one with `plimsoll scan IMAGE --server URL`.";
+        spots.push(spot(
             "no-images",
             "all images",
             "no scan report is stored".to_owned(),
-            "Push one with `plimsoll scan IMAGE --server URL`.",
-        );
+            advice,
+        ));
     }
-    for agent in &agents {
-        match agent.last_seen_ms {
-            None => add(
-                "agent-never-reported",
-                &agent.node,
-                "the agent enrolled and never reported".to_owned(),
-                "Read the agent's log on this node.",
-            ),
-            Some(seen_ms) if now_ms - seen_ms > limits::AGENT_SILENT_MS => {
-                let minutes = (now_ms - seen_ms) / 60_000;
-                add(
-                    "agent-silent",
-                    &agent.node,
-                    format!("the agent has been silent for {minutes} minutes"),
-                    "Check that the agent runs and reaches this server.",
-                );
-            }
-            Some(_) => {}
-        }
-    }
+    spots.extend(agents.iter().filter_map(|agent| silence_of(agent, now_ms)));
     for agent in &agents {
         for loss in agent.losses.iter().filter(|loss| loss.count > 0) {
             let reason = format!("{} events lost since the agent started: {}", loss.count, loss.reason);
-            add(
+            spots.push(spot(
                 "events-lost",
                 &agent.node,
                 reason,
                 "Give the agent more buffer or fewer rules.",
-            );
+            ));
         }
     }
     for image in store.list_unscanned_images(now_ms - 7 * 86_400_000, 20)? {
-        add(
+        let reason = "its containers run without a profile and a list of packages".to_owned();
+        spots.push(spot(
             "image-not-scanned",
             &image,
-            "its containers run without a profile and a list of packages".to_owned(),
+            reason,
             "Scan it: `plimsoll scan IMAGE --server URL`.",
-        );
+        ));
     }
     for agent in &agents {
-        for spot in &agent.blind_spots {
-            add(
+        for blind in &agent.blind_spots {
+            let reason = format!("{}: {}", blind.subject, blind.reason);
+            spots.push(spot(
                 "sensor",
                 &agent.node,
-                format!("{}: {}", spot.subject, spot.reason),
+                reason,
                 "See `docs/agent.md` for what each kernel offers.",
-            );
+            ));
         }
     }
     spots.truncate(MAX_BLIND_SPOTS);
     Ok(spots)
+}
+
+fn silence_of(agent: &Agent, now_ms: i64) -> Option<OverviewBlindSpot> {
+    let Some(seen_ms) = agent.last_seen_ms else {
+        let reason = "the agent enrolled and never reported".to_owned();
+        return Some(spot(
+            "agent-never-reported",
+            &agent.node,
+            reason,
+            "Read the agent's log on this node.",
+        ));
+    };
+    let silent_ms = now_ms - seen_ms;
+    (silent_ms > limits::AGENT_SILENT_MS).then(|| {
+        let reason = format!("the agent has been silent for {} minutes", silent_ms / 60_000);
+        spot(
+            "agent-silent",
+            &agent.node,
+            reason,
+            "Check that the agent runs and reaches this server.",
+        )
+    })
+}
+
+fn spot(kind: &'static str, subject: &str, reason: String, advice: &'static str) -> OverviewBlindSpot {
+    OverviewBlindSpot {
+        kind,
+        subject: subject.to_owned(),
+        reason,
+        advice,
+    }
 }
 
 #[cfg(test)]

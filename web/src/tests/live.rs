@@ -50,7 +50,7 @@ async fn new_and_changed_alerts_are_told_once_and_hostile_names_stay_json() {
     let first = alert_json("a1", 1, "evil\n\ndata: {\"id\": \"forged\"}\n\n");
     let mut grown = first.clone();
     grown["count"] = json!(2);
-    send(&server, &agent, &[first.clone()]).await;
+    send(&server, &agent, std::slice::from_ref(&first)).await;
     send(&server, &agent, &[first]).await;
     send(&server, &agent, &[grown]).await;
     for count in [1, 2] {
