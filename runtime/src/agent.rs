@@ -116,7 +116,7 @@ const SLACK_NS: u64 = 20_000_000;
 ///
 /// # Errors
 /// The sensors cannot be loaded, or a file cannot be opened.
-pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl FnOnce()) -> Result<Summary, AgentError> {
+pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnOnce()) -> Result<Summary, AgentError> {
     let (images, notes) = open_images(&options.images)?;
     let host_too = wants_host(&options.rules);
     let boot_offset_ns = boot_offset_ns();
@@ -135,8 +135,10 @@ pub fn run(options: Options, plan: &Plan, stop: &Arc<AtomicBool>, ready: impl Fn
     let cgroups = Cgroups::find();
     let existing = cgroups.list();
     let (asker, _identity) = identity::start(cgroups, images, tell).map_err(AgentError::Thread)?;
-    let mut eyes = watch::open(plan, host_too)?;
+    let mut eyes = watch::open(&plan, host_too)?;
     let processes = eyes.snapshot()?;
+    // It holds the kernel's type information, tens of megabytes that nobody needs any more.
+    drop(plan);
     let setup = Setup {
         node: node.into(),
         boot_id,

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::IsTerminal as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -9,7 +11,7 @@ use std::{
     },
 };
 
-use plimsoll_rules::{RuleFile, RuleSet};
+use plimsoll_rules::{Diagnostic, RuleFile, RuleSet};
 use plimsoll_runtime::{
     agent::{self, AgentError, Options, Summary},
     sensor::{Kernel, Needs, plan},
@@ -93,16 +95,28 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
 
 fn watch(options: Options) -> Result<Summary, Failure> {
     let plan = plan(&Needs::all(), &Kernel::probe());
+    if plan.ways().next().is_none() && !is_root() {
+        let error = anyhow::anyhow!("attach sensors: this user may not load BPF programs");
+        return Err(Failure::new(
+            Exit::Target,
+            error,
+            "run as root; --replay FILE judges a recording as anybody",
+        ));
+    }
     for entry in plan.entries.iter().filter(|entry| entry.way.is_none()) {
         eprintln!("notice: {} go unseen: {}", entry.title, entry.without_it);
     }
     let (images, rules) = (options.images.display().to_string(), options.rules.rules().len());
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(Arc::clone(&stop))?;
-    agent::run(options, &plan, &stop, || {
+    agent::run(options, plan, &stop, || {
         eprintln!("ready: {rules} rules, scan reports from {images}");
     })
     .map_err(explain)
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 fn doctor() -> Result<Exit, Failure> {
@@ -149,18 +163,23 @@ fn load_rules(paths: &[PathBuf], no_shipped_rules: bool) -> Result<RuleSet, Fail
             });
         }
     }
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let show = |diagnostics: &[Diagnostic]| {
+        for one in diagnostics {
+            let source = files.iter().find(|file| file.name == one.file);
+            eprintln!("{}", one.render(source.map(|file| file.text.as_str()), is_coloured));
+        }
+    };
     let loaded = RuleSet::load(&files).map_err(|diagnostics| {
-        let lines: Vec<String> = diagnostics
-            .iter()
-            .map(|one| format!("{}:{}:{}: {}", one.file, one.line, one.column, one.message))
-            .collect();
-        let error = anyhow::anyhow!("load rules: {}", lines.join("; "));
-        Failure::new(Exit::Usage, error, "correct the rule file, or leave it out")
+        show(&diagnostics);
+        let error = anyhow::anyhow!("load rules: {} errors and warnings, listed above", diagnostics.len());
+        Failure::new(
+            Exit::Usage,
+            error,
+            "correct the rule files (`plimsoll rules check` says the same), or leave them out",
+        )
     })?;
-    for one in &loaded.diagnostics {
-        let message = plimsoll_policy::escape(&one.message);
-        eprintln!("warning: {}:{}:{}: {message}", one.file, one.line, one.column);
-    }
+    show(&loaded.diagnostics);
     Ok(loaded.rules)
 }
 
