@@ -127,7 +127,9 @@ save_recording() {
   local name
   rm -rf "$1"
   mkdir -p "$1"
-  cp "$demo_out/recording.plimsoll" "$1/"
+  # Of this machine only the containers: the agent recorded everything that ran.
+  cargo run --quiet --locked -p plimsoll-tests --example keep_containers -- \
+    "$demo_out/recording.plimsoll" "$1/recording.plimsoll" "${container_ids[@]}"
   printf '%s\n' "${container_ids[@]}" >"$1/containers"
   for name in redis postgres nginx; do
     zstd --quiet -19 -o "$1/$name.json.zst" "$demo_out/reports/$name.json"

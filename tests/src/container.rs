@@ -1,12 +1,15 @@
-//! Real containers of the demo's images, by podman with runc; removed when dropped.
+//! Real containers of the demo's images, by podman with runc, and by runc alone; removed when dropped.
 
 use std::{
+    fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::repository;
 
@@ -98,6 +101,65 @@ impl Drop for Container {
     fn drop(&mut self) {
         // What is left of a failed removal is below target/.
         let _ = podman().args(["rm", "--force", "--time", "1", &self.id]).output();
+    }
+}
+
+/// A container that runc runs without any engine: nobody knows its image.
+#[derive(Debug)]
+pub struct PlainContainer {
+    /// Its name, which is its id.
+    pub name: String,
+    image: String,
+    bundle: TempDir,
+}
+
+impl PlainContainer {
+    /// Starts `sleep` on the files of an image of the demo, read-only.
+    pub fn start(image: &str) -> anyhow::Result<Self> {
+        let image = format!("localhost/plimsoll-demo/{image}:latest");
+        let bundle = tempfile::tempdir()?;
+        let container = Self {
+            name: format!("plimsoll-test-plain-{}", std::process::id()),
+            image: image.clone(),
+            bundle,
+        };
+        let folder = container.bundle.path();
+        let root = text(&podman().args(["image", "mount", &image]).output()?)?;
+        text(&Command::new("runc").arg("spec").current_dir(folder).output()?)?;
+        let path = folder.join("config.json");
+        let mut config: Value = serde_json::from_slice(&fs::read(&path)?)?;
+        config["root"] = json!({ "path": root, "readonly": true });
+        config["process"]["terminal"] = json!(false);
+        config["process"]["args"] = json!(["sleep", "600"]);
+        fs::write(&path, config.to_string())?;
+        // Its output would keep this process' pipes open.
+        let status = Command::new("runc")
+            .args(["run", "--detach", &container.name])
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        ensure!(status.success(), "runc run: {status}");
+        Ok(container)
+    }
+
+    /// Runs a program in it, as `runc exec` does: a session.
+    pub fn exec(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        text(
+            &Command::new("runc")
+                .args(["exec", &self.name])
+                .args(arguments)
+                .output()?,
+        )
+    }
+}
+
+impl Drop for PlainContainer {
+    fn drop(&mut self) {
+        // What is left of a failed removal is below target/ and /run.
+        let _ = Command::new("runc").args(["delete", "--force", &self.name]).output();
+        let _ = podman().args(["image", "unmount", &self.image]).output();
     }
 }
 

@@ -10,7 +10,7 @@ use plimsoll_model::{Alert, ContainerRuntime, Phase, Reason};
 use plimsoll_tests::{
     agent::Agent,
     command,
-    container::{self, Container},
+    container::{self, Container, PlainContainer},
     machine, repository,
 };
 use tempfile::TempDir;
@@ -204,4 +204,28 @@ fn nginx_works_in_silence_and_a_file_below_usr_bin_is_flagged_once() {
         "/usr/bin/implant",
     );
     expect_no_more(agent, &nginx);
+}
+
+#[test]
+fn a_container_of_plain_runc_is_known_by_its_name_and_judged_by_rules() {
+    let name = "a_container_of_plain_runc_is_known_by_its_name_and_judged_by_rules";
+    let Some(stage) = prepare(name, "oci:nginx") else {
+        return;
+    };
+    let agent = stage.agent();
+    let plain = PlainContainer::start("nginx").unwrap();
+    plain.exec(&["cat", "/etc/os-release"]).unwrap();
+    plain.exec(&["sh", "-c", "id"]).unwrap();
+    let alert = agent.next_alert(&plain.name).unwrap();
+    assert_eq!(alert.runtime, Some(ContainerRuntime::Runc), "{alert:#?}");
+    assert_eq!(alert.image, None, "{alert:#?}");
+    assert_eq!(alert.phase, Some(Phase::Session), "{alert:#?}");
+    assert_eq!(alert.rule, "Shell in container from outside", "{alert:#?}");
+    assert!(
+        alert.reasons.iter().all(|reason| matches!(reason, Reason::Rule { .. })),
+        "nothing is known of its image: {alert:#?}"
+    );
+    let (mut left, _) = agent.stop().unwrap();
+    left.retain(|alert| alert.container_id.as_deref() == Some(plain.name.as_str()));
+    assert!(left.is_empty(), "{left:#?}");
 }

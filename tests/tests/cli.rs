@@ -95,7 +95,12 @@ fn a_layer_that_is_not_what_its_digest_says_is_never_clean() {
         let blob = layout.blob(&layout.layer_digests[0]);
         fs::write(blob, image::gzip(&image::archive(&[("etc/other", b"other")]))).unwrap();
     });
-    check(&run, 3, &["verify the digest", "do not run this image"], "another layer");
+    check(
+        &run,
+        3,
+        &["verify the digest", "do not run this image"],
+        "another layer",
+    );
 }
 
 #[test]

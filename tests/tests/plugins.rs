@@ -45,6 +45,7 @@ const POINTS: &[Point] = &[
         "runtime/src/identity.rs",
         "runtime/src/identity/",
     ),
+    point("alert sink", "SinkKind", "runtime/src/sink.rs", "runtime/src/sink/"),
     point("sensor", "Sensor", "runtime/src/sensor.rs", "runtime/src/sensor/"),
 ];
 
@@ -129,6 +130,38 @@ fn folders_and_lists_agree() {
         );
     }
     assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn every_file_of_the_api_is_a_listed_resource() {
+    let folder = repository::root().join("web/src/api");
+    let mut files: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()?
+                .strip_suffix(".rs")
+                .map(str::to_owned)
+        })
+        .collect();
+    files.sort();
+    // All types there are called `Resource`: the modules tell them apart.
+    let text = fs::read_to_string(folder.with_extension("rs")).unwrap();
+    let list = text
+        .split_once("const ALL: &[&dyn Resource] = &[")
+        .unwrap()
+        .1
+        .split_once("];")
+        .unwrap()
+        .0;
+    let mut listed: Vec<&str> = list
+        .split(',')
+        .filter_map(|entry| entry.trim().strip_prefix('&')?.strip_suffix("::Resource"))
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(listed, files);
 }
 
 #[test]
