@@ -3,7 +3,6 @@
 mod apk;
 mod dpkg;
 mod os_release;
-mod purl;
 
 use plimsoll_model::{Note, NoteKind, OsRelease, Package, Sbom};
 

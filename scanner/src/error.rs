@@ -81,7 +81,7 @@ pub enum ScanError {
         source: DigestError,
     },
     /// Content is not what its digest promised: damaged or forged. Nothing of it is reported.
-    #[error("verify {what}: expected {expected}, got {actual}")]
+    #[error("verify the digest of {what}: expected {expected}, got {actual}")]
     Digest {
         /// Which content.
         what: String,

@@ -91,7 +91,7 @@ pub(crate) fn read(index: u32, name: &str, mut source: Box<dyn Read + Send>, sha
             blob_digest: blob.digest,
             blob_bytes: blob.size_bytes,
             compression: blob.compression,
-            diff_id: content.error.is_none().then_some(content.digest),
+            diff_id: content.error.is_none().then_some(content.digest.unwrap_or(blob.digest)),
             size_bytes: content.size_bytes,
             entries: inventory.entries,
             whiteouts: inventory.whiteouts,

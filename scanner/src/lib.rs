@@ -12,6 +12,7 @@ mod merge;
 mod oci;
 pub mod profile;
 mod progress;
+mod purl;
 pub mod report;
 mod scan;
 pub mod source;

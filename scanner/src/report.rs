@@ -13,7 +13,7 @@ use plimsoll_rules::packs::Pack;
 use crate::{Tree, profile, scan::Scan};
 
 /// Writes a scan in one format.
-pub trait ReportFormat: Sync {
+pub trait Report: Sync {
     /// What follows `-o`: `cyclonedx`.
     fn name(&self) -> &'static str;
 
@@ -25,7 +25,7 @@ pub trait ReportFormat: Sync {
 }
 
 /// All report formats; the first one is the default.
-pub const ALL: &[&dyn ReportFormat] = &[&table::Table, &json::Json, &cyclonedx::CycloneDx, &inventory::Inventory];
+pub const ALL: &[&dyn Report] = &[&table::Table, &json::Json, &cyclonedx::CycloneDx, &inventory::Inventory];
 
 /// What a report is made from.
 #[derive(Debug, Clone, Copy)]

@@ -35,7 +35,7 @@ pub const ALL: &[&dyn ImageSource] = &[
     &docker_archive::DockerArchive,
     &oci_archive::OciArchive,
     &oci_layout::OciLayout,
-    REGISTRY,
+    &registry::Registry,
 ];
 
 /// Where a name leads that is no path.

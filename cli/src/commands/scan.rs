@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use plimsoll_model::{Match, Note, Sbom};
 use plimsoll_scanner::{
     Progress, Scan, ScanError, ScanOptions, Silent, Target, Total, parse_platform,
-    report::{self, Document, ReportFormat},
+    report::{self, Document, Report},
     scan,
     source::SourceOptions,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "PLIMSOLL_DB", value_name = "PATH")]
     db: Option<PathBuf>,
     /// Do not look for vulnerabilities
-    #[arg(long, conflicts_with = "db")]
+    #[arg(long)]
     skip_vulnerabilities: bool,
     #[command(flatten)]
     source: SourceArguments,
@@ -66,7 +66,7 @@ Exit codes: 0 done, 3 target not found or refused, 4 no vulnerability database, 
 /// A format and where it goes.
 #[derive(Clone)]
 struct Output {
-    format: &'static dyn ReportFormat,
+    format: &'static dyn Report,
     /// `None`: stdout.
     path: Option<PathBuf>,
 }
@@ -92,20 +92,28 @@ fn parse_output(text: &str) -> Result<Output, String> {
 
 /// Runs `plimsoll scan`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    let outputs = outputs(&arguments)?;
-    let scanned = scan_image(&arguments.target, &arguments.source)?;
-    let found = find_vulnerabilities(&arguments, &scanned.sbom)?;
-    let has_database = found.is_some() || arguments.skip_vulnerabilities;
+    let Arguments {
+        target,
+        output,
+        db,
+        skip_vulnerabilities,
+        source,
+    } = arguments;
+    let outputs = outputs(output)?;
+    let scanned = scan_image(&target, &source)?;
+    let (found, missing) = match skip_vulnerabilities {
+        true => (None, None),
+        false => match find_vulnerabilities(db, &scanned.sbom) {
+            Ok(found) => (Some(found), None),
+            Err(failure) => (None, Some(failure)),
+        },
+    };
+    // What the image is made of is worth printing even if nobody can say what is wrong with it.
     let is_incomplete = write_reports(&outputs, scanned, found)?;
-    match (has_database, is_incomplete) {
-        (false, _) => {
-            eprintln!(
-                "hint: no vulnerability database: make one with `plimsoll db import`, or use --skip-vulnerabilities"
-            );
-            Ok(Exit::Data)
-        }
-        (true, true) => Ok(Exit::Incomplete),
-        (true, false) => Ok(Exit::Go),
+    match missing {
+        Some(failure) => Err(failure),
+        None if is_incomplete => Ok(Exit::Incomplete),
+        None => Ok(Exit::Go),
     }
 }
 
@@ -138,21 +146,21 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
 }
 
 /// The formats asked for; no two may share stdout.
-fn outputs(arguments: &Arguments) -> Result<Vec<Output>, Failure> {
-    if arguments.output.is_empty() {
+fn outputs(asked: Vec<Output>) -> Result<Vec<Output>, Failure> {
+    if asked.is_empty() {
         return Ok(vec![Output {
             format: report::ALL[0],
             path: None,
         }]);
     }
-    if arguments.output.iter().filter(|output| output.path.is_none()).count() > 1 {
+    if asked.iter().filter(|output| output.path.is_none()).count() > 1 {
         return Err(Failure::new(
             Exit::Usage,
             anyhow::anyhow!("write several reports to stdout"),
             "give all but one a file: -o json=report.json",
         ));
     }
-    Ok(arguments.output.clone())
+    Ok(asked)
 }
 
 /// Most important first, as containers-auth.json(5) orders them.
@@ -172,23 +180,18 @@ fn credential_files(arguments: &SourceArguments) -> Vec<PathBuf> {
     .collect()
 }
 
-/// `None` when there is no database or none was wanted.
-fn find_vulnerabilities(arguments: &Arguments, sbom: &Sbom) -> Result<Option<(Vec<Match>, Vec<Note>)>, Failure> {
-    if arguments.skip_vulnerabilities {
-        return Ok(None);
-    }
-    let path = arguments.db.clone().unwrap_or_else(default_path);
-    if arguments.db.is_none() && !path.exists() {
-        return Ok(None);
-    }
+/// Matches, and what the database could not judge.
+type Found = (Vec<Match>, Vec<Note>);
+
+fn find_vulnerabilities(db: Option<PathBuf>, sbom: &Sbom) -> Result<Found, Failure> {
     let hint = "make a database with `plimsoll db import`, or use --skip-vulnerabilities";
     let failed = |error| Failure::new(Exit::Data, anyhow::Error::new(error), hint);
-    let database = Database::open(&path).map_err(failed)?;
-    database.find_matches(sbom).map(Some).map_err(failed)
+    let database = Database::open(&db.unwrap_or_else(default_path)).map_err(failed)?;
+    database.find_matches(sbom).map_err(failed)
 }
 
 /// Whether the scan missed something.
-fn write_reports(outputs: &[Output], scanned: Scan, found: Option<(Vec<Match>, Vec<Note>)>) -> Result<bool, Failure> {
+fn write_reports(outputs: &[Output], scanned: Scan, found: Option<Found>) -> Result<bool, Failure> {
     let (matches, notes) = found.map_or((None, Vec::new()), |(matches, notes)| (Some(matches), notes));
     let packs = plimsoll_rules::packs::shipped();
     let (report, tree) = report::assemble(scanned, matches, notes, packs);
@@ -215,14 +218,14 @@ fn write_reports(outputs: &[Output], scanned: Scan, found: Option<(Vec<Match>, V
     Ok(report.notes.iter().any(Note::makes_incomplete))
 }
 
-fn write_file(path: &Path, format: &dyn ReportFormat, document: &Document<'_>) -> io::Result<()> {
+fn write_file(path: &Path, format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     format.write(document, &mut out)?;
     out.flush()
 }
 
 /// A reader that has seen enough (`| head`) is no error.
-fn write_stdout(format: &dyn ReportFormat, document: &Document<'_>) -> io::Result<()> {
+fn write_stdout(format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match format.write(document, &mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::{Note, NoteKind, Package, PackageKind, SourcePackage};
 
-use super::{Catalog, Cataloger, Input, Want, purl};
+use super::{Catalog, Cataloger, Input, Want};
+use crate::purl;
 
 /// Alpine and its children.
 pub(super) struct Apk;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{Note, NoteKind, Package, PackageKind, SourcePackage};
 
-use super::{Catalog, Cataloger, Input, Want, purl};
+use super::{Catalog, Cataloger, Input, Want};
+use crate::purl;
 
 /// Debian, Ubuntu and their children.
 pub(super) struct Dpkg;

@@ -3,7 +3,11 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
 };
 
 use plimsoll_model::Digest;
@@ -68,10 +72,12 @@ pub(crate) struct Blob {
 pub(crate) fn pipe() -> (Producer, Chunks) {
     let (full, full_receiver) = sync_channel(CHUNKS);
     let (empty, empty_receiver) = sync_channel(CHUNKS);
+    let is_plain = Arc::new(AtomicBool::new(false));
     let producer = Producer {
         full,
         empty: empty_receiver,
         fresh: CHUNKS,
+        is_plain: Arc::clone(&is_plain),
     };
     let chunks = Chunks {
         full: full_receiver,
@@ -81,6 +87,7 @@ pub(crate) fn pipe() -> (Producer, Chunks) {
         hasher: Sha256::new(),
         size_bytes: 0,
         error: None,
+        is_plain,
     };
     (producer, chunks)
 }
@@ -90,6 +97,7 @@ pub(crate) struct Producer {
     full: SyncSender<Result<Vec<u8>, InflateError>>,
     empty: Receiver<Vec<u8>>,
     fresh: usize,
+    is_plain: Arc<AtomicBool>,
 }
 
 impl Producer {
@@ -98,6 +106,8 @@ impl Producer {
     pub(crate) fn run(mut self, source: &mut dyn Read, progress: &dyn Progress) -> io::Result<Blob> {
         let mut input = BufReader::with_capacity(READ_BYTES, Metered::new(source, progress));
         let compression = Compression::detect(input.fill_buf()?);
+        // Said before the first chunk is sent, and so known when it is received.
+        self.is_plain.store(compression == Compression::None, Ordering::Release);
         let inflated = match compression {
             Compression::None => self.copy(&mut input, |_| 0),
             Compression::Gzip => {
@@ -235,13 +245,15 @@ pub(crate) struct Chunks {
     hasher: Sha256,
     size_bytes: u64,
     error: Option<InflateError>,
+    /// The blob is not compressed: its own digest is that of the content, which need not be computed twice.
+    is_plain: Arc<AtomicBool>,
 }
 
 /// What the uncompressed side learned.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// Digest of all bytes; only what arrived when there is an `error`.
-    pub(crate) digest: Digest,
+    /// Digest of all bytes, or of those that arrived when there is an `error`; `None` when it is the blob's own.
+    pub(crate) digest: Option<Digest>,
     pub(crate) size_bytes: u64,
     pub(crate) error: Option<InflateError>,
 }
@@ -253,7 +265,7 @@ impl Chunks {
             self.at = self.current.len();
         }
         Content {
-            digest: Digest::from_bytes(self.hasher.finalize().into()),
+            digest: (!self.is_plain.load(Ordering::Acquire)).then(|| Digest::from_bytes(self.hasher.finalize().into())),
             size_bytes: self.size_bytes,
             error: self.error,
         }
@@ -271,7 +283,9 @@ impl BufRead for Chunks {
             }
             match self.full.recv() {
                 Ok(Ok(chunk)) => {
-                    self.hasher.update(&chunk);
+                    if !self.is_plain.load(Ordering::Acquire) {
+                        self.hasher.update(&chunk);
+                    }
                     self.size_bytes += chunk.len() as u64;
                     self.current = chunk;
                 }
@@ -336,7 +350,7 @@ mod tests {
         for blob in [plain.clone(), gzip, zstd] {
             let (bytes, content, read) = inflate(&blob);
             assert!(bytes == plain && content.error.is_none());
-            assert_eq!(content.digest, wanted);
+            assert_eq!(content.digest.unwrap_or(read.digest), wanted);
             assert_eq!(read.digest, Digest::from_bytes(Sha256::digest(&blob).into()));
             assert_eq!(read.size_bytes, blob.len() as u64);
         }

@@ -6,12 +6,12 @@ use plimsoll_model::{Digest, FixState, Match, Package, ScanReport, Severity};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use super::{Document, ReportFormat};
+use super::{Document, Report};
 
 /// A bill of materials for other tools.
 pub(super) struct CycloneDx;
 
-impl ReportFormat for CycloneDx {
+impl Report for CycloneDx {
     fn name(&self) -> &'static str {
         "cyclonedx"
     }

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::{Document, ReportFormat};
+use super::{Document, Report};
 
 /// All files.
 pub(super) struct Inventory;
 
-impl ReportFormat for Inventory {
+impl Report for Inventory {
     fn name(&self) -> &'static str {
         "inventory"
     }

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::{Document, ReportFormat};
+use super::{Document, Report};
 
 /// The whole report.
 pub(super) struct Json;
 
-impl ReportFormat for Json {
+impl Report for Json {
     fn name(&self) -> &'static str {
         "json"
     }

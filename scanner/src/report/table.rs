@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use plimsoll_model::{FixState, Match, NoteKind, ScanReport, Severity};
 
-use super::{Document, ReportFormat, shown};
+use super::{Document, Report, shown};
 
 /// For people.
 pub(super) struct Table;
@@ -23,7 +23,7 @@ const SEVERITIES: [Severity; 6] = [
     Severity::Unknown,
 ];
 
-impl ReportFormat for Table {
+impl Report for Table {
     fn name(&self) -> &'static str {
         "table"
     }
@@ -36,10 +36,7 @@ impl ReportFormat for Table {
         let paint = Paint(document.colour);
         header(document, &paint, out)?;
         match &document.report.matches {
-            None => writeln!(
-                out,
-                "\nVulnerabilities  not looked for: no vulnerability database was used"
-            )?,
+            None => packages(document.report, &paint, out)?,
             Some(matches) => vulnerabilities(document.report, matches, &paint, out)?,
         }
         notes(document.report, &paint, out)
@@ -107,6 +104,37 @@ fn header(document: &Document<'_>, paint: &Paint, out: &mut dyn Write) -> io::Re
         ),
     )?;
     line("Packages", &report.sbom.packages.len().to_string())
+}
+
+/// Without a database, what the image is made of is all that there is to say.
+fn packages(report: &ScanReport, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nVulnerabilities  not looked for: no vulnerability database was used"
+    )?;
+    if report.sbom.packages.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = report
+        .sbom
+        .packages
+        .iter()
+        .map(|package| shown(&package.name))
+        .collect();
+    let widest = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .clamp(7, 44);
+    let title = format!("{:<widest$} {:<40} LAYER", "PACKAGE", "INSTALLED");
+    writeln!(out, "\n{}", paint.with("2", &title))?;
+    for (package, name) in report.sbom.packages.iter().zip(&names) {
+        let version = shown(&package.version);
+        let layer = package.layer + 1;
+        writeln!(out, "{:<widest$} {:<40} {layer}", cut(name, widest), cut(&version, 40))?;
+    }
+    Ok(())
 }
 
 fn vulnerabilities(report: &ScanReport, matches: &[Match], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {

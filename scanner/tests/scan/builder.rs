@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// One layer's tar.
-pub struct Layer(tar::Builder<Vec<u8>>);
+pub(crate) struct Layer(tar::Builder<Vec<u8>>);
 
 impl Layer {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tar::Builder::new(Vec::new()))
     }
 
@@ -33,52 +33,52 @@ impl Layer {
         self
     }
 
-    pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         self.add(path, tar::EntryType::Regular, 0o644, "", content.as_ref())
     }
 
-    pub fn program(self, path: &str, mode: u32, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn program(self, path: &str, mode: u32, content: impl AsRef<[u8]>) -> Self {
         self.add(path, tar::EntryType::Regular, mode, "", content.as_ref())
     }
 
-    pub fn folder(self, path: &str) -> Self {
+    pub(crate) fn folder(self, path: &str) -> Self {
         self.add(path, tar::EntryType::Directory, 0o755, "", b"")
     }
 
-    pub fn symlink(self, path: &str, target: &str) -> Self {
+    pub(crate) fn symlink(self, path: &str, target: &str) -> Self {
         self.add(path, tar::EntryType::Symlink, 0o777, target, b"")
     }
 
-    pub fn hard_link(self, path: &str, target: &str) -> Self {
+    pub(crate) fn hard_link(self, path: &str, target: &str) -> Self {
         self.add(path, tar::EntryType::Link, 0o644, target, b"")
     }
 
     /// A member that no helper can make.
-    pub fn with(mut self, change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Self {
         change(&mut self.0);
         self
     }
 
-    pub fn tar(self) -> Vec<u8> {
+    pub(crate) fn tar(self) -> Vec<u8> {
         self.0.into_inner().unwrap()
     }
 }
 
 /// A blob as a manifest lists it.
 #[derive(Clone)]
-pub struct Blob {
-    pub media_type: String,
-    pub bytes: Vec<u8>,
+pub(crate) struct Blob {
+    pub(crate) media_type: String,
+    pub(crate) bytes: Vec<u8>,
     /// Of the uncompressed content, as the config will claim.
-    pub diff_id: String,
+    pub(crate) diff_id: String,
 }
 
 impl Blob {
-    pub fn plain(tar: Vec<u8>) -> Self {
-        Self::of("application/vnd.oci.image.layer.v1.tar", &tar, tar.clone())
+    pub(crate) fn plain(tar: &[u8]) -> Self {
+        Self::of("application/vnd.oci.image.layer.v1.tar", tar, tar.to_vec())
     }
 
-    pub fn gzip(tar: &[u8]) -> Self {
+    pub(crate) fn gzip(tar: &[u8]) -> Self {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         std::io::Write::write_all(&mut encoder, tar).unwrap();
         Self::of(
@@ -88,7 +88,7 @@ impl Blob {
         )
     }
 
-    pub fn zstd(tar: &[u8]) -> Self {
+    pub(crate) fn zstd(tar: &[u8]) -> Self {
         let bytes = zstd::encode_all(tar, 3).unwrap();
         Self::of("application/vnd.oci.image.layer.v1.tar+zstd", tar, bytes)
     }
@@ -102,18 +102,18 @@ impl Blob {
     }
 }
 
-pub fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Digest::from_bytes(Sha256::digest(bytes).into()).to_string()
 }
 
 /// An image in a folder that goes away with it.
-pub struct Image {
-    pub folder: TempDir,
-    pub manifest_digest: String,
+pub(crate) struct Image {
+    pub(crate) folder: TempDir,
+    pub(crate) manifest_digest: String,
 }
 
 /// The config of an image with these layers.
-pub fn config(layers: &[Blob]) -> Value {
+pub(crate) fn config(layers: &[Blob]) -> Value {
     json!({
         "os": "linux",
         "architecture": if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" },
@@ -125,11 +125,11 @@ pub fn config(layers: &[Blob]) -> Value {
 }
 
 /// Writes an OCI layout.
-pub fn oci(layers: &[Blob]) -> Image {
+pub(crate) fn oci(layers: &[Blob]) -> Image {
     oci_with_config(layers, &config(layers))
 }
 
-pub fn oci_with_config(layers: &[Blob], config: &Value) -> Image {
+pub(crate) fn oci_with_config(layers: &[Blob], config: &Value) -> Image {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
     fs::write(folder.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
@@ -171,23 +171,23 @@ pub fn oci_with_config(layers: &[Blob], config: &Value) -> Image {
     }
 }
 
-pub fn blob_path(folder: &Path, digest: &str) -> std::path::PathBuf {
+pub(crate) fn blob_path(folder: &Path, digest: &str) -> std::path::PathBuf {
     folder.join("blobs/sha256").join(digest.trim_start_matches("sha256:"))
 }
 
 impl Image {
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.folder.path().to_str().unwrap()
     }
 
-    pub fn scan(&self) -> Result<Scan, ScanError> {
+    pub(crate) fn scan(&self) -> Result<Scan, ScanError> {
         scan_target(&format!("oci:{}", self.path()))
     }
 }
 
 /// A docker-archive as `docker save` wrote it for years; layers are plain tars.
-pub fn docker_archive(tars: &[Vec<u8>]) -> Vec<u8> {
-    let blobs: Vec<Blob> = tars.iter().cloned().map(Blob::plain).collect();
+pub(crate) fn docker_archive(tars: &[Vec<u8>]) -> Vec<u8> {
+    let blobs: Vec<Blob> = tars.iter().map(|tar| Blob::plain(tar)).collect();
     let config = config(&blobs).to_string();
     let config_name = format!("{}.json", digest(config.as_bytes()).trim_start_matches("sha256:"));
     let mut archive = Layer::new().file(&config_name, &config);
@@ -201,7 +201,7 @@ pub fn docker_archive(tars: &[Vec<u8>]) -> Vec<u8> {
     archive.file("manifest.json", manifest.to_string()).tar()
 }
 
-pub fn options(source: SourceOptions) -> ScanOptions<'static> {
+pub(crate) fn options(source: SourceOptions) -> ScanOptions<'static> {
     ScanOptions {
         source,
         parallel_layers: 2,
@@ -209,7 +209,7 @@ pub fn options(source: SourceOptions) -> ScanOptions<'static> {
     }
 }
 
-pub fn plain_source() -> SourceOptions {
+pub(crate) fn plain_source() -> SourceOptions {
     SourceOptions {
         platform: None,
         plain_http: false,
@@ -217,12 +217,12 @@ pub fn plain_source() -> SourceOptions {
     }
 }
 
-pub fn scan_target(target: &str) -> Result<Scan, ScanError> {
+pub(crate) fn scan_target(target: &str) -> Result<Scan, ScanError> {
     scan(&Target::parse(target)?, &options(plain_source()))
 }
 
 /// Every path with what is there: `link:target`, `file:content length`, `folder`.
-pub fn listing(scan: &Scan) -> BTreeMap<String, String> {
+pub(crate) fn listing(scan: &Scan) -> BTreeMap<String, String> {
     scan.tree
         .iter()
         .map(|entry| {
@@ -236,17 +236,17 @@ pub fn listing(scan: &Scan) -> BTreeMap<String, String> {
         .collect()
 }
 
-pub fn file(content: &[u8]) -> String {
+pub(crate) fn file(content: &[u8]) -> String {
     let digest: Digest = digest(content).parse().unwrap();
     format!("file:{}", digest.short())
 }
 
-pub fn paths(scan: &Scan) -> Vec<&str> {
+pub(crate) fn paths(scan: &Scan) -> Vec<&str> {
     scan.tree.iter().map(|entry| entry.path.as_str()).collect()
 }
 
 /// Notes that say that something was missed, but not the one that small images all have: that they are no system.
-pub fn incomplete(notes: &[Note]) -> Vec<&Note> {
+pub(crate) fn incomplete(notes: &[Note]) -> Vec<&Note> {
     let is_missing = |note: &&Note| note.makes_incomplete() && note.kind != NoteKind::Unrecognised;
     notes.iter().filter(is_missing).collect()
 }

@@ -1,5 +1,7 @@
 //! Whole images in, whole scans out: real bytes made by other people's writers (tar, flate2, zstd, skopeo).
 
+#![allow(clippy::unwrap_used, reason = "what helps tests is test code too")]
+
 mod builder;
 mod cyclonedx;
 mod demo_images;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::builder::{Blob, Layer, file, incomplete, listing, oci, paths};
 
 fn check(layers: Vec<Layer>, expected: &[&str]) {
-    let blobs: Vec<Blob> = layers.into_iter().map(|layer| Blob::plain(layer.tar())).collect();
+    let blobs: Vec<Blob> = layers.into_iter().map(|layer| Blob::plain(&layer.tar())).collect();
     let scan = oci(&blobs).scan().unwrap();
     assert_eq!(paths(&scan), expected);
 }
@@ -85,7 +85,7 @@ fn hard_links_have_their_targets_facts_also_across_layers() {
         Layer::new().hard_link("bin/c", "/bin/a").file(".wh.bin", ""),
         Layer::new().hard_link("bin/d", "bin/c"),
     ];
-    let blobs: Vec<Blob> = layers.into_iter().map(|layer| Blob::plain(layer.tar())).collect();
+    let blobs: Vec<Blob> = layers.into_iter().map(|layer| Blob::plain(&layer.tar())).collect();
     let scan = oci(&blobs[..1]).scan().unwrap();
     let linked = scan.tree.get("/bin/b").unwrap();
     assert_eq!(linked.shebang.as_deref(), Some("/bin/sh"));
@@ -111,7 +111,7 @@ fn link_loops_end() {
             .hard_link("h", "a/x")
             .file("up/.wh.z", ""),
     ];
-    let blobs: Vec<Blob> = layers.into_iter().map(|layer| Blob::plain(layer.tar())).collect();
+    let blobs: Vec<Blob> = layers.into_iter().map(|layer| Blob::plain(&layer.tar())).collect();
     let scan = oci(&blobs).scan().unwrap();
     assert_eq!(paths(&scan), ["/a", "/b", "/self", "/up"]);
     assert!(scan.tree.resolve("/a").is_none() && scan.tree.resolve("/up/q").is_none());
@@ -348,7 +348,7 @@ proptest! {
         let mut blobs = Vec::new();
         for steps in &layers {
             model.apply(steps);
-            blobs.push(Blob::plain(tar(steps)));
+            blobs.push(Blob::plain(&tar(steps)));
         }
         let scan = oci(&blobs).scan().unwrap();
         prop_assert_eq!(listing(&scan), model.listing());

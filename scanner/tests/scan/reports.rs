@@ -8,7 +8,7 @@ use plimsoll_scanner::{
 
 use crate::builder::{Blob, Image, Layer, oci};
 
-pub fn image() -> Image {
+pub(crate) fn image() -> Image {
     let layer = Layer::new()
         .file(
             "etc/os-release",
@@ -53,7 +53,7 @@ fn found(id: &str, severity: Severity, known_exploited: bool, fix: Option<&str>)
     }
 }
 
-pub fn assembled() -> (ScanReport, Tree) {
+pub(crate) fn assembled() -> (ScanReport, Tree) {
     let mut scan = image().scan().unwrap();
     "test:image".clone_into(&mut scan.image.reference);
     let matches = vec![
@@ -65,7 +65,7 @@ pub fn assembled() -> (ScanReport, Tree) {
     report::assemble(scan, Some(matches), notes, plimsoll_rules::packs::shipped())
 }
 
-pub fn written(format: &str, colour: bool) -> String {
+pub(crate) fn written(format: &str, colour: bool) -> String {
     let (report, tree) = assembled();
     let document = Document {
         report: &report,

@@ -32,7 +32,7 @@ fn layouts_archives_and_compressions_agree() {
     assert_eq!(expected.config.exposed_ports, ["80/tcp"]);
     assert_eq!(expected.layers[1].created_by.as_deref(), Some("COPY"));
 
-    let compressions: [fn(&[u8]) -> Blob; 3] = [|tar| Blob::plain(tar.to_vec()), Blob::gzip, Blob::zstd];
+    let compressions: [fn(&[u8]) -> Blob; 3] = [Blob::plain, Blob::gzip, Blob::zstd];
     for compress in compressions {
         let blobs: Vec<Blob> = tars.iter().map(|tar| compress(tar)).collect();
         let image = oci(&blobs);

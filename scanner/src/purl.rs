@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use plimsoll_model::OsRelease;
 
 /// A package URL of an operating system's package.
-pub(super) fn of_os_package(
+pub(crate) fn of_os_package(
     kind: &str,
     os: Option<&OsRelease>,
     default_namespace: &str,
