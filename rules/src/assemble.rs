@@ -1,21 +1,20 @@
 //! A catalogue of items in, a compiled rule set out: macros parsed, references checked, rules lowered and indexed.
 
-use std::collections::HashMap;
+mod index;
+mod references;
 
+use self::{index::index, references::References};
 use crate::{
-    EventKinds, EventNeeds, Rule, RuleFile, RuleSet, Source,
-    compile::{Location, Lowered, Lowering, MacroTree, Scope, TypeSet, VARIANTS, deprecation, specialise, variant},
+    Rule, RuleFile, RuleSet, Source,
+    compile::{Lowered, Lowering, MacroTree, Scope, deprecation},
     diagnostic::{Code, Collector, Finding},
-    field::{KindSet, Sources},
-    limits::{MAX_EXPANDED_BYTES, MAX_REFERENCE_DEPTH},
+    field::Sources,
+    limits::MAX_EXPANDED_BYTES,
     load::{Catalog, ResolvedLists, RuleInfo, condition_with_exceptions},
     output::Template,
     rule::reads,
-    syntax::{
-        self,
-        ast::{Expr, ExprKind},
-    },
-    text::{Mapped, Place},
+    syntax::{self, ast::Expr},
+    text::Mapped,
 };
 
 /// Event types beyond which upstream warns that a condition is too broad.
@@ -129,105 +128,6 @@ fn rule_trees<'a>(
         }
     }
     parsed
-}
-
-/// Which macros refer to which.
-struct References<'a> {
-    catalog: &'a Catalog,
-    trees: &'a [MacroTree],
-    used: Vec<bool>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Visit {
-    New,
-    Open,
-    Done,
-}
-
-impl<'a> References<'a> {
-    fn new(catalog: &'a Catalog, trees: &'a [MacroTree]) -> Self {
-        Self {
-            catalog,
-            trees,
-            used: vec![false; trees.len()],
-        }
-    }
-
-    /// Reports references to macros that are not defined, not visible, or lead back.
-    fn check(&mut self, diagnostics: &mut Collector<'_>) {
-        let mut visits = vec![Visit::New; self.trees.len()];
-        for index in 0..self.trees.len() {
-            self.visit(index, 0, &mut visits, diagnostics);
-        }
-    }
-
-    fn visit(&mut self, index: usize, depth: usize, visits: &mut [Visit], diagnostics: &mut Collector<'_>) {
-        if visits[index] != Visit::New {
-            return;
-        }
-        let info = &self.catalog.macros.as_slice()[index];
-        let item = format!("macro \"{}\"", info.name);
-        if depth > MAX_REFERENCE_DEPTH {
-            let message = format!("macros refer to macros more than {MAX_REFERENCE_DEPTH} times");
-            diagnostics.error(Finding::new(Code::LoadErrLimit, info.place.clone(), &item, message));
-            return;
-        }
-        visits[index] = Visit::Open;
-        let trees = self.trees;
-        let mut names = Vec::new();
-        if let Some(tree) = &trees[index].tree {
-            macro_names(tree, &mut names);
-        }
-        for (name, span) in names {
-            let place = trees[index].text.place(&span);
-            let target = self
-                .catalog
-                .macros
-                .position(name)
-                .filter(|&target| self.catalog.macros.as_slice()[target].order.index < info.order.visibility);
-            match target {
-                None => self.undefined(name, place, &item, diagnostics),
-                Some(target) if visits[target] == Visit::Open => {
-                    let message = format!("reference loop in macro '{name}'");
-                    diagnostics.error(Finding::new(Code::LoadErrValidate, place, &item, message));
-                }
-                Some(target) => {
-                    self.used[target] = true;
-                    self.visit(target, depth + 1, visits, diagnostics);
-                }
-            }
-        }
-        visits[index] = Visit::Done;
-    }
-
-    fn of_rule(&mut self, tree: &Expr, text: &Mapped, item: &str, diagnostics: &mut Collector<'_>) {
-        let mut names = Vec::new();
-        macro_names(tree, &mut names);
-        for (name, span) in names {
-            match self.catalog.macros.position(name) {
-                Some(index) => self.used[index] = true,
-                None => self.undefined(name, text.place(&span), item, diagnostics),
-            }
-        }
-    }
-
-    fn undefined(&self, name: &str, place: Place, item: &str, diagnostics: &mut Collector<'_>) {
-        let known = self.catalog.macros.as_slice().iter().map(|info| info.name.as_str());
-        let hint = crate::diagnostic::nearest(name, known.filter(|known| *known != name))
-            .map(|meant| format!("did you mean `{meant}`?"));
-        let message = format!("Undefined macro '{name}' used in filter.");
-        diagnostics.error(Finding::new(Code::LoadErrValidate, place, item, message).hint(hint));
-    }
-}
-
-fn macro_names<'t>(tree: &'t Expr, found: &mut Vec<(&'t str, std::ops::Range<usize>)>) {
-    match &tree.kind {
-        ExprKind::And(parts) | ExprKind::Or(parts) => parts.iter().for_each(|part| macro_names(part, found)),
-        ExprKind::Not(inner) => macro_names(inner, found),
-        ExprKind::Macro(name) => found.push((name, tree.span.clone())),
-        ExprKind::Exists(_) | ExprKind::Compare { .. } => {}
-    }
 }
 
 /// Compiles one rule. `None`: it is left out, which was reported.
@@ -380,123 +280,6 @@ fn expanded(tree: &Expr, catalog: &Catalog, trees: &[MacroTree]) -> String {
         out.0.push('…');
     }
     out.0
-}
-
-fn index(
-    rules: Vec<Rule>,
-    lowered: &[Lowered],
-    mut graph: crate::compile::Graph,
-    infos: &[&RuleInfo],
-    diagnostics: &mut Collector<'_>,
-) -> RuleSet {
-    let mut by_variant: Vec<Vec<(u32, crate::compile::NodeId)>> = vec![Vec::new(); VARIANTS];
-    let mut by_source = Vec::new();
-    let never = graph.constant(false);
-    let mut can_fire = vec![false; rules.len()];
-    for (position, kind) in KindSet::EACH.into_iter().enumerate() {
-        for place in [Location::Container, Location::Host] {
-            let mut done = HashMap::new();
-            for (index, rule) in rules
-                .iter()
-                .enumerate()
-                .filter(|(_, rule)| rule.source == Source::Syscall)
-            {
-                // The whole condition was not too deep, so a part of it is not.
-                let Ok(node) = specialise(&mut graph, lowered[index].node, kind, place, &mut done) else {
-                    continue;
-                };
-                if node == never {
-                    continue;
-                }
-                can_fire[index] = true;
-                if rule.is_enabled {
-                    let entry = (u32::try_from(index).unwrap_or(u32::MAX), node);
-                    by_variant[variant(position, place)].push(entry);
-                }
-            }
-        }
-    }
-    for (index, rule) in rules.iter().enumerate() {
-        let node = lowered[index].node;
-        if rule.source != Source::Syscall {
-            if rule.is_enabled {
-                by_source.push((rule.source, u32::try_from(index).unwrap_or(u32::MAX), node));
-            }
-        } else if !can_fire[index] && node != never {
-            warn_never_fires(rule, &lowered[index], infos, diagnostics);
-        }
-    }
-    graph.seal();
-    RuleSet {
-        needs: needs(&by_variant),
-        rules,
-        graph,
-        by_variant,
-        by_source,
-    }
-}
-
-fn warn_never_fires(rule: &Rule, lowered: &Lowered, infos: &[&RuleInfo], diagnostics: &mut Collector<'_>) {
-    let Some(info) = infos.iter().find(|info| info.name == rule.name) else {
-        return;
-    };
-    let delivered = KindSet::EACH
-        .into_iter()
-        .flat_map(|kind| kind.event_types().iter().copied())
-        .collect::<Vec<_>>();
-    let types: Vec<&str> = if lowered.passes == TypeSet::ALL {
-        Vec::new()
-    } else {
-        lowered
-            .passes
-            .names()
-            .filter(|name| !delivered.contains(name))
-            .take(12)
-            .collect()
-    };
-    let fields: Vec<String> = lowered
-        .fields
-        .iter()
-        .filter(|reference| !reference.field.is_provided())
-        .map(crate::field::FieldRef::name)
-        .take(12)
-        .collect();
-    let mut missing = Vec::new();
-    if !types.is_empty() {
-        missing.push(format!("events {}", types.join(", ")));
-    }
-    if !fields.is_empty() {
-        missing.push(format!("fields {}", fields.join(", ")));
-    }
-    let missing = if missing.is_empty() {
-        "its parts never hold for the same event".to_owned()
-    } else {
-        format!("no sensor delivers {} yet", missing.join(" and "))
-    };
-    let message = format!("this rule can never fire here: {missing}");
-    let place = info.condition.place(&(0..info.condition.text.len()));
-    let item = format!("rule \"{}\"", rule.name);
-    diagnostics.warn(Finding::new(Code::LoadNeverFires, place, &item, message));
-}
-
-fn needs(by_variant: &[Vec<(u32, crate::compile::NodeId)>]) -> EventNeeds {
-    let kinds = |place: Location| {
-        let wants = |position: usize| !by_variant[variant(position, place)].is_empty();
-        EventKinds {
-            exec: wants(0),
-            fork: wants(1),
-            exit: wants(2),
-            open_read: wants(3),
-            open_write: wants(4) || wants(5),
-            connect: wants(6),
-            bind: wants(7),
-            listen: wants(8),
-        }
-    };
-    EventNeeds {
-        container: kinds(Location::Container),
-        host: kinds(Location::Host),
-    }
 }
 
 fn warn_unused(catalog: &Catalog, lists: &ResolvedLists<'_>, used: &[bool], diagnostics: &mut Collector<'_>) {

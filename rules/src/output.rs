@@ -135,7 +135,9 @@ pub(crate) fn shown(term: &Term, context: &Context<'_>) -> Option<String> {
     Some(out)
 }
 
-type Value = Result<(usize, Term), (String, Option<String>)>;
+/// What is wrong with a token, and what was probably meant.
+type Wrong = (String, Option<String>);
+type Value = Result<(usize, Term), Wrong>;
 
 /// The value at the beginning of a token, and how many bytes name it: the longest prefix that is a field.
 fn value(token: &str, sources: Sources) -> Value {
@@ -168,7 +170,7 @@ fn value(token: &str, sources: Sources) -> Value {
     Err((message, first_error.flatten()))
 }
 
-fn transformer(token: &str, sources: Sources) -> Option<(usize, Result<Term, (String, Option<String>)>)> {
+fn transformer(token: &str, sources: Sources) -> Option<(usize, Result<Term, Wrong>)> {
     let open = token.find('(')?;
     let is_name = syntax::ast::Transformer::ALL
         .into_iter()

@@ -13,6 +13,10 @@ use crate::{
 
 /// A compiled comparison.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "checks live in one table: a box would cost each evaluation a jump"
+)]
 pub(crate) enum Check {
     /// `evt.type`, decided per kind of event.
     EventType(EventTypeCheck),
@@ -22,6 +26,10 @@ pub(crate) enum Check {
 
 /// What is asked of the values of a term.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "checks live in one table: a box would cost each evaluation a jump"
+)]
 pub(crate) enum Test {
     Exists,
     /// One test; for lists, of all values (`in`) or of any (`intersects`).

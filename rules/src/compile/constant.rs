@@ -277,7 +277,7 @@ fn network(constant: &Constant) -> Result<IpNet, Uncompiled> {
 
 fn hexadecimal(constant: &Constant) -> Result<(), Uncompiled> {
     let digits = constant.text.as_bytes();
-    if digits.len() % 2 == 0 && !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit) {
+    if digits.len().is_multiple_of(2) && !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit) {
         return Ok(());
     }
     let message = "bcontains and bstartswith operator support hex strings only";

@@ -112,9 +112,9 @@ pub(crate) fn compile(
     let kinds = KindSet::EACH.into_iter().fold(KindSet::NONE, |kinds, kind| {
         let mut types = kind.event_types().iter();
         let is_in = if is_negated {
-            types.all(|name| passes(name))
+            types.all(passes)
         } else {
-            types.any(|name| passes(name))
+            types.any(passes)
         };
         if is_in { kinds.with(kind) } else { kinds }
     });

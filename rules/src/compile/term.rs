@@ -365,8 +365,7 @@ fn get_options<'c>(
         if word.starts_with("--") {
             continue;
         }
-        let mut letters = word[1..].char_indices();
-        while let Some((offset, letter)) = letters.next() {
+        for (offset, letter) in word[1..].char_indices() {
             let definition = wanted.trim_start_matches(':').find(letter).filter(|_| letter != ':');
             let Some(position) = definition else {
                 found.push(('?', None));

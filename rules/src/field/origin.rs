@@ -21,7 +21,7 @@ fn package<'c>(context: &'c Context<'c>) -> Option<(&'c str, &'c str)> {
 /// Whether the profile expects the event; missing without a profile.
 fn is_expected(context: &Context<'_>) -> Option<bool> {
     let observation = context.observation()?;
-    observation.has_profile.then(|| observation.deviations.is_empty())
+    observation.has_profile.then_some(observation.deviations.is_empty())
 }
 
 fn deviations<'c>(context: &'c Context<'c>) -> impl Iterator<Item = (&'c str, Confidence)> {

@@ -19,6 +19,7 @@ type Checked = Result<(), Box<Finding>>;
 /// Checks fields and operators of a new exception and fills in the operators that are not said. `sources` is `None`
 /// for rules of an unknown source, whose fields cannot be checked.
 pub(crate) fn validate(exception: &mut ExceptionInfo, sources: Option<Sources>, item: &str, noun: &str) -> Checked {
+    let item = &name_in(item, exception);
     let place = exception.place.clone();
     match &exception.fields {
         None => {
@@ -84,10 +85,11 @@ pub(crate) fn append(
     sources: Option<Sources>,
     item: &str,
 ) -> Checked {
+    let within = name_in(item, &added);
     let Some(previous) = existing.iter_mut().find(|exception| exception.name == added.name) else {
         if added.fields.is_some() && added.values.is_empty() {
             let message = "Rule exception must have values property with a list of values";
-            return Err(invalid(&added.place, item, message));
+            return Err(invalid(&added.place, &within, message));
         }
         validate(&mut added, sources, item, "must")?;
         existing.push(added);
@@ -95,14 +97,19 @@ pub(crate) fn append(
     };
     if let Some(fields) = &added.fields {
         let message = "Can not append exception fields to existing exception, only values";
-        return Err(invalid(fields.place(), item, message));
+        return Err(invalid(fields.place(), &within, message));
     }
     if let Some(comparisons) = &added.comparisons {
         let message = "Can not append exception comps to existing exception, only values";
-        return Err(invalid(comparisons.place(), item, message));
+        return Err(invalid(comparisons.place(), &within, message));
     }
     previous.values.extend(added.values);
     Ok(())
+}
+
+/// What messages about an exception call it.
+pub(crate) fn name_in(item: &str, exception: &ExceptionInfo) -> String {
+    format!("{item}, exception \"{}\"", exception.name)
 }
 
 fn text_of(entry: &Entry) -> &str {
@@ -200,6 +207,7 @@ pub(crate) fn condition_with_exceptions(rule: &RuleInfo, item: &str) -> Result<M
         if exception.values.is_empty() {
             continue;
         }
+        let item = &name_in(item, exception);
         out.push(" and not ", &exception.place);
         match (&exception.fields, &exception.comparisons) {
             (
@@ -290,10 +298,11 @@ fn push_value(out: &mut Mapped, value: &Entry, takes_list: bool) {
     }
 }
 
-/// A constant that a condition can hold: quoted where a blank or `=` would end it. Upstream does the same for blanks
-/// alone; names of lists and transformers must stay as they are.
+/// A constant that a condition can hold: quoted where a blank, comma or `=` would end it. Upstream does the same for
+/// blanks alone; names of lists and transformers must stay as they are.
 pub(crate) fn quoted(text: &str) -> String {
-    let needs_quotes = text.is_empty() || text.contains([' ', '\t', '\n', '=']);
+    let is_call = text.contains('(');
+    let needs_quotes = text.is_empty() || text.contains([' ', '\t', '\n', '=']) || (text.contains(',') && !is_call);
     if !needs_quotes || text.starts_with(['"', '\'']) {
         return text.to_owned();
     }

@@ -275,6 +275,7 @@ fn exception(
     }
     let inner = reader.decoder(node, item.item.clone());
     let name = inner.text("name")?.to_owned();
+    let inner = reader.decoder(node, format!("{}, exception \"{name}\"", item.item));
     let fields = entry_of(&inner, "fields")?;
     if fields.is_none() && !is_append {
         return Err(inner.refuse(node, "Item has no mapping for key 'fields'"));

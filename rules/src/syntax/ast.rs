@@ -163,6 +163,7 @@ impl Operator {
 
 /// How many constants of the right side must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::enum_variant_names, reason = "these are the words of the language")]
 pub(crate) enum Modifier {
     /// Exactly one.
     OneOf,

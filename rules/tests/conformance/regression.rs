@@ -1,0 +1,168 @@
+//! Upstream's declarative regression tests: what they validate is compared; of those that replay a capture, the rule files
+//! are loaded.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use plimsoll_rules::{Diagnostic, DiagnosticSeverity, RuleFile, RuleSet};
+use serde_json::Value;
+
+use super::{Outcome, Results};
+
+const SUITES: [(&str, &str); 4] = [
+    ("regression tests: falco_tests.yaml", "falco_tests.yaml"),
+    ("regression tests: exceptions", "falco_tests_exceptions.yaml"),
+    ("regression tests: plugins", "falco_tests_plugins.yaml"),
+    ("regression tests: Kubernetes audit", "falco_k8s_audit_tests.yaml"),
+];
+
+pub(super) fn run(folder: &Path) -> Vec<(&'static str, Results)> {
+    SUITES
+        .into_iter()
+        .map(|(title, file)| (title, suite(folder, file)))
+        .collect()
+}
+
+fn suite(folder: &Path, file: &str) -> Results {
+    let text = fs::read_to_string(folder.join("regression").join(file)).expect("the data is as upstream wrote it");
+    // The tag and the leading dots are the test driver's own.
+    let text = text.replace("!mux", "");
+    let tests: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let tests = tests["trace_files"].as_object().expect("a mapping").clone();
+    tests
+        .iter()
+        .map(|(name, test)| (name.clone(), judge(folder, test)))
+        .collect()
+}
+
+fn judge(folder: &Path, test: &Value) -> Outcome {
+    let (key, is_validation) = if test.get("validate_rules_file").is_some() {
+        ("validate_rules_file", true)
+    } else {
+        ("rules_file", false)
+    };
+    let mut files = Vec::new();
+    for name in texts(&test[key]) {
+        match read(folder, &name) {
+            Ok(found) => files.extend(found),
+            Err(why) => return Outcome::NotJudged(why),
+        }
+    }
+    if files.is_empty() {
+        return Outcome::NotJudged("no rule file of its own".to_owned());
+    }
+    let result = RuleSet::load(&files);
+    if is_validation {
+        return validation(test, result.as_ref().err().map(Vec::as_slice), &result);
+    }
+    let expects_failure = test["exit_status"].as_i64().is_some_and(|status| status != 0);
+    match result {
+        Ok(_) if !expects_failure => {
+            Outcome::NotJudged("its rules load; the capture that it replays is libscap's format".to_owned())
+        }
+        Ok(_) => Outcome::NotJudged("asks about the command line".to_owned()),
+        Err(_) if expects_failure => Outcome::Holds,
+        Err(errors) => Outcome::Differs(format!("does not load: {}", listed(&errors))),
+    }
+}
+
+fn validation(
+    test: &Value,
+    errors: Option<&[Diagnostic]>,
+    result: &Result<plimsoll_rules::Loaded, Vec<Diagnostic>>,
+) -> Outcome {
+    let expects_failure = test["exit_status"].as_i64().is_some_and(|status| status != 0);
+    if errors.is_some() != expects_failure {
+        let found = errors.map_or_else(|| "it loads".to_owned(), listed);
+        return Outcome::Differs(format!(
+            "upstream {}; here: {found}",
+            if expects_failure { "refuses it" } else { "loads it" }
+        ));
+    }
+    let diagnostics = match result {
+        Ok(loaded) => loaded.diagnostics.as_slice(),
+        Err(diagnostics) => diagnostics,
+    };
+    for (key, severity) in [
+        ("validate_errors", DiagnosticSeverity::Error),
+        ("validate_warnings", DiagnosticSeverity::Warning),
+    ] {
+        for wanted in test[key].as_array().into_iter().flatten() {
+            let code = wanted["code"].as_str().unwrap_or_default();
+            let item = wanted["item_name"].as_str().unwrap_or_default();
+            let matching = diagnostics.iter().find(|found| {
+                found.severity == severity
+                    && found.code.to_string() == code
+                    && (item.is_empty() || found.item.contains(&format!("\"{item}\"")))
+            });
+            if matching.is_none() {
+                return Outcome::Differs(format!(
+                    "expects {code} about \"{item}\"; here: {}",
+                    listed(diagnostics)
+                ));
+            }
+        }
+    }
+    Outcome::Holds
+}
+
+fn listed(diagnostics: &[Diagnostic]) -> String {
+    let lines: Vec<String> = diagnostics
+        .iter()
+        .take(3)
+        .map(|found| format!("{} {}: {}", found.code, found.item, found.message))
+        .collect();
+    lines.join("; ")
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A rule file by the name that upstream's tests use; a folder gives its files in the order of their names.
+fn read(folder: &Path, name: &str) -> Result<Vec<RuleFile>, String> {
+    let path = locate(folder, name)?;
+    let mut paths = vec![path.clone()];
+    if path.is_dir() {
+        paths = fs::read_dir(&path)
+            .map_err(|error| error.to_string())?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
+        paths.sort();
+    }
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).map_err(|_| format!("{name} is not among the data"))?;
+            Ok(RuleFile {
+                name: path.display().to_string(),
+                text,
+            })
+        })
+        .collect()
+}
+
+fn locate(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let path = if name.contains("falcosecurity-rules") {
+        folder.join("rules").join(base)
+    } else if name.contains("k8saudit-rules") {
+        folder.join("k8saudit").join(base)
+    } else {
+        folder.join("regression").join(name.trim_start_matches("./"))
+    };
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(format!("`{name}` is not among the data"))
+}
