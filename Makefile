@@ -1,5 +1,5 @@
 # Each target is one readable script or cargo call.
-.PHONY: help build demo test test-kernels lint bench clean
+.PHONY: help build demo test test-kernels test-kubernetes lint bench clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -16,6 +16,9 @@ test: ## Everything that CI runs; kernel tests need root
 
 test-kernels: ## The sensor tests on Debian's 6.1 and 6.12 kernels in virtual machines (4 minutes)
 	scripts/test-kernels.sh
+
+test-kubernetes: ## Admission in front of a real kube-apiserver and etcd; builds the API server at the first run
+	scripts/test-kubernetes.sh
 
 lint: ## Formatting and clippy
 	cargo fmt --all --check
