@@ -10,7 +10,7 @@ import sys
 
 from measure import machine
 
-plimsoll, pid, reports, pairs = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+plimsoll, pid, images, pairs = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 
 
 def requests_per_second():
@@ -21,10 +21,10 @@ def requests_per_second():
 
 
 def with_agent():
-    agent = subprocess.Popen([plimsoll, "agent", "--reports", reports, "--output", "json"],
+    agent = subprocess.Popen([plimsoll, "agent", "--images", images, "--format", "json"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in agent.stderr:
-        if "ready" in line:
+        if line.startswith("ready"):
             break
     else:
         raise SystemExit(f"error: the agent ended with {agent.wait()}")
