@@ -75,9 +75,9 @@ fn help_and_version_go_to_stdout_and_succeed() {
 
 /// Writes the small image, lets a test damage it, scans it.
 fn scan_damaged(damage: impl FnOnce(&image::Layout)) -> Run {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("the folder is ours");
     let files = image::debian_files();
-    let layout = image::write_layout(folder.path(), &[&files], &json!({})).unwrap();
+    let layout = image::write_layout(folder.path(), &[&files], &json!({})).expect("the folder is ours");
     damage(&layout);
     command::scan(&format!("oci:{}", folder.path().display()), &[])
 }
