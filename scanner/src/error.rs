@@ -165,6 +165,18 @@ impl ScanError {
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Reference { .. } | Self::PlatformSyntax(_))
     }
+
+    /// The image is there, but what it holds cannot be read or trusted, as opposed to one that is not there or refused.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. }
+                | Self::Json { .. }
+                | Self::DigestSyntax { .. }
+                | Self::Digest { .. }
+                | Self::Limit { .. }
+        )
+    }
 }
 
 impl RegistryFailure {

@@ -234,7 +234,13 @@ fn write_stdout(format: &dyn Report, document: &Document<'_>) -> io::Result<()> 
 }
 
 fn failure(error: ScanError) -> Failure {
-    let exit = if error.is_usage() { Exit::Usage } else { Exit::Target };
+    let exit = if error.is_usage() {
+        Exit::Usage
+    } else if error.is_unreadable() {
+        Exit::Incomplete
+    } else {
+        Exit::Target
+    };
     let hint = error.hint();
     Failure::new(exit, error, hint)
 }
