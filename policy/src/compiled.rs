@@ -97,6 +97,16 @@ impl CompiledProfile {
             .is_some_and(|main| matches_program(main, process))
     }
 
+    /// Whether this process runs an executable, not a script, with which the image's entrypoint begins.
+    pub fn is_entry_executable(&self, process: &Process) -> bool {
+        script_of(process).is_none()
+            && self
+                .profile
+                .entrypoint
+                .iter()
+                .any(|program| matches_program(program, process))
+    }
+
     /// Whether these are the arguments of the image's health check.
     pub fn is_health_check(&self, args: &[String]) -> bool {
         self.health_check.iter().any(|vector| {

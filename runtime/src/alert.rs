@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use plimsoll_model::{
-    Alert, AlertImage, Confidence, Event, EventKind, ExecutableOrigin, ExpectedFact, MAX_EXPECTED, Process,
-    ProcessSummary, Reason, SocketAddress, Transport, schema,
+    Alert, AlertImage, Confidence, Event, EventKind, ExecutableOrigin, ExpectedFact, MAX_EXPECTED, Reason,
+    SocketAddress, Transport, schema,
 };
 use plimsoll_policy::{Deviation, escape, quote_arguments};
 use plimsoll_rules::{Observation, Priority, Rule};
 use sha2::{Digest as _, Sha256};
 
+mod ancestry;
 mod causes;
 
+use ancestry::{ancestry, summarise};
 pub(crate) use causes::{Causes, Told};
 
 /// An alert before it is known whether it is news.
@@ -52,6 +54,8 @@ pub(crate) struct Material<'a> {
     pub(crate) boot_id: &'a str,
     pub(crate) boot_offset_ns: u64,
     pub(crate) lost_events: u64,
+    /// How many ancestors belong to the container; `None` on the host.
+    pub(crate) inside_ancestors: Option<usize>,
 }
 
 /// Puts an alert together; `None` when nothing speaks against the event.
@@ -93,7 +97,7 @@ pub(crate) fn draft(material: &Material<'_>) -> Option<Draft> {
         pod: container.and_then(|container| container.pod.clone()),
         phase: event.phase,
         process: summarise(&event.process),
-        ancestry: event.process.lineage().skip(1).map(summarise).collect(),
+        ancestry: ancestry(&event.process, material.inside_ancestors),
         observed: observed.clone(),
         expected: expected(material.deviations),
         executable: material.origin.map(|origin| (**origin).clone()),
@@ -245,18 +249,6 @@ fn run(event: &Event) -> Vec<String> {
             files
         }
         _ => Vec::new(),
-    }
-}
-
-fn summarise(process: &Process) -> ProcessSummary {
-    ProcessSummary {
-        pid: process.key.pid,
-        exe: match process.exe.is_empty() {
-            true => format!("[{}]", escape(&process.comm)),
-            false => escape(&process.exe),
-        },
-        command_line: quote_arguments(&process.args),
-        euid: process.credentials.euid,
     }
 }
 

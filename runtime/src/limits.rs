@@ -63,6 +63,10 @@ pub(crate) const MAX_OPEN_ALERTS: usize = 4_096;
 pub(crate) const MAX_OPEN_PER_TITLE: usize = 8;
 /// Follow-ups that an alert lists; all are counted.
 pub(crate) const MAX_FOLLOW_UPS: usize = 32;
+/// Ancestors that a container's alert shows, the first one outside included.
+pub(crate) const MAX_ALERT_ANCESTORS: usize = 16;
+/// Ancestors that an alert about the host shows.
+pub(crate) const MAX_ALERT_HOST_ANCESTORS: usize = 8;
 /// Vulnerabilities that an alert lists; all are counted.
 pub(crate) const MAX_ALERT_VULNERABILITIES: usize = 5;
 

@@ -50,7 +50,8 @@ pub(crate) struct Placed {
     pub(crate) cause: Option<u64>,
 }
 
-/// First processes that only start and reap one child: the child leads.
+/// First processes that only start and reap others: a child leads. Supervisors start several; the one that executes the
+/// main program serves.
 const WRAPPERS: &[&str] = &[
     "tini",
     "tini-static",
@@ -58,7 +59,13 @@ const WRAPPERS: &[&str] = &[
     "dumb-init",
     "catatonit",
     "podman-init",
+    "s6-svscan",
+    "s6-supervise",
+    "runsvdir",
+    "runsv",
 ];
+/// Where podman mounts the init of `--init`.
+const MOUNTED_INIT: &str = "/dev/init";
 const SHELLS: &[&str] = &["sh", "dash", "bash", "ash", "busybox"];
 
 impl Sandbox {
@@ -76,6 +83,11 @@ impl Sandbox {
 
     fn profile(&self) -> Option<&CompiledProfile> {
         self.image.as_ref().map(|image| &image.profile)
+    }
+
+    /// Whether a process belongs to the container: by its cgroup, or because it entered by the namespaces alone.
+    pub(crate) fn holds(&self, process: &Process) -> bool {
+        process.cgroup_id == self.container.cgroup_id || self.roles.contains_key(&process.key)
     }
 
     /// Whether no process is left.
@@ -119,7 +131,7 @@ impl Sandbox {
             }
             EventKind::Fork { child } => {
                 self.set(process.key, role.clone());
-                let is_lead = role.is_lead && is_wrapper(process);
+                let is_lead = role.is_lead && self.is_wrapper(process);
                 self.set(child.key, Role { is_lead, ..role });
             }
             EventKind::Exit { .. } => {
@@ -169,8 +181,9 @@ impl Sandbox {
         let ancestor = process.lineage().skip(1).find_map(|one| self.roles.get(&one.key));
         let parent = self.roles.get(&seen.parent_key).or(ancestor);
         if let Some(parent) = parent {
+            let made_by = process.parent.as_deref();
             return Some(Role {
-                is_lead: false,
+                is_lead: parent.is_lead && made_by.is_some_and(|made_by| self.is_wrapper(made_by)),
                 ..parent.clone()
             });
         }
@@ -228,19 +241,26 @@ impl Sandbox {
         }
     }
 
+    /// A lead that makes a child to lead in its place: an init, a shell that was given a command line (the shell form of
+    /// ENTRYPOINT and CMD), or another program that the image's entrypoint begins with and that is not its main one. An
+    /// entry *script* is none of these: what it starts and waits for is its helper, a server for a moment included.
+    fn is_wrapper(&self, process: &Process) -> bool {
+        let name = process.name();
+        if WRAPPERS.contains(&name) || process.exe == MOUNTED_INIT {
+            return true;
+        }
+        if SHELLS.contains(&name) {
+            return process.args.get(1).is_some_and(|argument| argument == "-c");
+        }
+        self.profile()
+            .is_some_and(|profile| profile.is_entry_executable(process) && !profile.is_main(process))
+    }
+
     fn set(&mut self, key: ProcessKey, role: Role) {
         if self.roles.len() < MAX_PROCESSES_PER_CONTAINER || self.roles.contains_key(&key) {
             self.roles.insert(key, role);
         }
     }
-}
-
-/// A lead that makes a child to lead in its place: an init, or a shell that was given a command line (the shell form of
-/// ENTRYPOINT and CMD). An entry *script* is neither: what it starts and waits for is its helper.
-fn is_wrapper(process: &Process) -> bool {
-    let name = process.name();
-    let is_command_line = SHELLS.contains(&name) && process.args.get(1).is_some_and(|argument| argument == "-c");
-    WRAPPERS.contains(&name) || is_command_line
 }
 
 #[cfg(test)]

@@ -6,17 +6,20 @@ use super::*;
 use crate::{
     capture::Item,
     identity::unknown_container,
-    scene::{BASH, DASH, ENTRY, HOST_MOUNTS, REDIS, Scene, redis_report},
+    scene::{BASH, DASH, ENTRY, HOST_MOUNTS, REDIS, Scene, program, redis_report},
     state::ProcessTree,
 };
 
 const CGROUP: u64 = 50;
+const SUPERVISOR: &str = "/usr/local/bin/supervise";
 
 /// Phases of the acts in a container, in order, as `program: phase`.
 fn phases(scene: &Scene) -> Vec<String> {
     let container = Arc::new(unknown_container(CGROUP, "", "c"));
     assert_eq!(container.runtime, ContainerRuntime::Unknown);
-    let image = Arc::new(KnownImage::new(redis_report()));
+    let mut report = redis_report();
+    report.profile.entrypoint.push(program(SUPERVISOR));
+    let image = Arc::new(KnownImage::new(report));
     let mut sandbox = Sandbox::new(container, Some(image), HOST_MOUNTS);
     let mut tree = ProcessTree::new(0);
     let mut lines = Vec::new();
@@ -89,6 +92,10 @@ fn a_server_that_the_entry_script_starts_for_a_moment_is_not_serving() {
 fn an_init_or_a_shell_form_command_hands_the_lead_to_its_child() {
     for (exe, args) in [
         ("/usr/bin/tini", &["tini", "--", "redis-server"][..]),
+        ("/usr/bin/dumb-init", &["dumb-init", "redis-server"]),
+        ("/dev/init", &["/dev/init", "--", "redis-server"]),
+        // Nobody's init, but the image's entrypoint begins with it.
+        (SUPERVISOR, &["supervise", "redis-server"]),
         (DASH, &["/bin/sh", "-c", "redis-server; exit"]),
     ] {
         let mut scene = Scene::new();
@@ -146,4 +153,42 @@ fn a_process_whose_making_was_lost_takes_the_phase_of_its_ancestor_or_none() {
     let unseen = scene.spawn(room.first);
     scene.exec(unseen, DASH, &["sh"]);
     assert_eq!(phases(&scene).last().unwrap(), "dash: Serving");
+}
+
+#[test]
+fn an_init_that_hands_over_through_an_entry_script_ends_in_serving() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, "/usr/bin/tini", &["tini", "--", ENTRY]);
+    let script = scene.fork(room.first);
+    scene.exec(script, BASH, &["bash", ENTRY]);
+    let helper = scene.fork(script);
+    scene.exec(helper, REDIS, &["redis-server", "--port", "0"]);
+    scene.exec(script, REDIS, &["redis-server"]);
+    scene.write(script, "/x");
+    assert_eq!(
+        phases(&scene)[3..],
+        [
+            "bash: Entrypoint",
+            "redis-server: Entrypoint",
+            "redis-server: Entrypoint",
+            "redis-server: Serving"
+        ]
+    );
+}
+
+#[test]
+fn a_server_behind_an_init_that_ran_before_the_agent_serves() {
+    let mut scene = Scene::new();
+    let conmon = scene.spawn(1);
+    scene.list(conmon, "/usr/bin/conmon", &["conmon"]);
+    let init = scene.spawn(conmon);
+    let task = scene.task(init);
+    (task.cgroup_id, task.mount_namespace, task.container_pid) = (CGROUP, 77, 1);
+    scene.list(init, "/usr/bin/tini", &["tini", "--", "redis-server"]);
+    let server = scene.spawn(init);
+    scene.list(server, REDIS, &["redis-server"]);
+    scene.write(server, "/x");
+    let shell = scene.fork(server);
+    scene.exec(shell, DASH, &["sh"]);
+    assert_eq!(phases(&scene), ["redis-server: Serving", "dash: Serving"]);
 }

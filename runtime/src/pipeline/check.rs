@@ -85,6 +85,7 @@ impl Pipeline {
             boot_id: &self.setup.boot_id,
             boot_offset_ns: self.setup.boot_offset_ns,
             lost_events,
+            inside_ancestors: self.inside_ancestors(event),
         };
         let draft = draft(&material)?;
         let is_tree = draft.is_tree;
@@ -92,6 +93,12 @@ impl Pipeline {
         let number = self.causes.raise(draft, cause, &mut self.told);
         self.counts.followed += u64::from(self.told.len() == before);
         Some((number, is_tree))
+    }
+
+    fn inside_ancestors(&self, event: &Event) -> Option<usize> {
+        let sandbox = self.sandboxes.get(event.container.as_ref()?.id.as_str())?;
+        let ancestors = event.process.lineage().skip(1);
+        Some(ancestors.take_while(|ancestor| sandbox.holds(ancestor)).count())
     }
 }
 

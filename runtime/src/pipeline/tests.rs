@@ -145,7 +145,24 @@ fn a_shell_under_the_server_is_one_alert_with_what_it_does_as_follow_ups() {
     assert_eq!(alert.count, 3);
     assert_eq!(pipeline.counts().followed, 2);
     let ancestors: Vec<&str> = alert.ancestry.iter().map(|one| one.exe.as_str()).collect();
-    assert_eq!(ancestors[0], REDIS);
+    // Up to the runtime that brought it in, of which only the name is shown.
+    assert_eq!(ancestors, [REDIS, "/memfd:runc_cloned", "/usr/bin/runc"]);
+    let lines: Vec<&str> = alert.ancestry.iter().map(|one| one.command_line.as_str()).collect();
+    assert_eq!(lines, ["redis-server", "runc init", "runc"]);
+}
+
+#[test]
+fn at_most_sixteen_ancestors_are_shown() {
+    let mut scene = Scene::new();
+    let room = serving(&mut scene);
+    let mut child = room.first;
+    for _ in 0..20 {
+        child = scene.fork(child);
+    }
+    scene.exec(child, DASH, &["sh"]);
+    let (alerts, _) = play(&scene);
+    assert_eq!(alerts[0].ancestry.len(), 16);
+    assert!(alerts[0].ancestry.iter().all(|one| one.exe == REDIS));
 }
 
 #[test]
