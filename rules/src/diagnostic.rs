@@ -190,9 +190,11 @@ impl Window {
             .chars()
             .map(shown_width)
             .sum::<usize>();
+        // At least one character is marked, where there is one.
+        let marked = marked.max(shown[marked_start..].chars().next().map_or(0, char::len_utf8));
         Self {
             first_line: text[..start].matches('\n').count() + 1,
-            span: marked_start..(marked_start + marked.max(1)).min(shown.len().max(marked_start)),
+            span: marked_start..marked_start + marked,
             text: shown,
         }
     }

@@ -2,6 +2,7 @@
 //! `plimsoll rules fields` read the same rows.
 
 mod argument;
+mod audit;
 mod container;
 mod context;
 mod descriptor;

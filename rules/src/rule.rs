@@ -113,6 +113,11 @@ impl Rule {
         self.output.render(&Context::new(Subject::Image(observation)))
     }
 
+    /// As [`Rule::output`], for an audit rule.
+    pub fn audit_output(&self, event: &serde_json::Value) -> String {
+        self.output.render(&Context::new(Subject::Audit(event)))
+    }
+
     /// The fields of its output line with their values: Falco's `output_fields`.
     pub fn output_values(&self, observation: &Observation<'_>) -> Vec<RuleValue> {
         self.output.values(&Context::new(Subject::Kernel(observation)))

@@ -247,6 +247,7 @@ impl Sketch {
                     access,
                     created: self.created,
                     inode: 1,
+                    asked: None,
                     error: self.error,
                 }
             }
@@ -305,6 +306,7 @@ impl Sketch {
             gid: self.uid,
             egid: self.uid,
             login_uid: None,
+            capabilities: None,
         };
         process.exe_file = ExeFile {
             inode: 1,

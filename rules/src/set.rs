@@ -126,11 +126,24 @@ impl RuleSet {
     /// Calls `fired` for every enabled rule of the subject's source whose condition is true, in load order.
     pub fn evaluate_image<'s>(&'s self, observation: &ImageObservation<'_>, fired: &mut dyn FnMut(&'s Rule)) {
         let source = source_of(&observation.subject);
-        let context = Context::new(Subject::Image(observation));
+        self.evaluate_source(source, &Context::new(Subject::Image(observation)), fired);
+    }
+
+    /// Calls `fired` for every enabled `k8s_audit` rule whose condition is true of one audit event (audit.k8s.io/v1, a JSON
+    /// object), in load order.
+    pub fn evaluate_audit<'s>(&'s self, event: &serde_json::Value, fired: &mut dyn FnMut(&'s Rule)) {
+        // Upstream knows audit events by their id.
+        if event.get("auditID").is_none() {
+            return;
+        }
+        self.evaluate_source(Source::K8sAudit, &Context::new(Subject::Audit(event)), fired);
+    }
+
+    fn evaluate_source<'s>(&'s self, source: Source, context: &Context<'_>, fired: &mut dyn FnMut(&'s Rule)) {
         let mut memo = MEMO.take();
         memo.start(self.graph.len());
         for (_, index, node) in self.by_source.iter().filter(|(of, ..)| *of == source) {
-            if self.graph.holds(*node, &context, &mut memo) {
+            if self.graph.holds(*node, context, &mut memo) {
                 fired(&self.rules[*index as usize]);
             }
         }
@@ -144,7 +157,11 @@ impl RuleSet {
 }
 
 /// What upstream needs plugins for and we do without: the newest versions whose rules we read.
-const BUILT_IN_PLUGINS: [(&str, Version); 1] = [("container", Version::new(0, 99, 0))];
+const BUILT_IN_PLUGINS: [(&str, Version); 3] = [
+    ("container", Version::new(0, 99, 0)),
+    ("k8saudit", Version::new(0, 99, 0)),
+    ("json", Version::new(0, 99, 0)),
+];
 
 fn source_of(subject: &ImageSubject<'_>) -> Source {
     match subject {

@@ -69,6 +69,11 @@ pub(crate) fn check_operator(
     use Operator as O;
     let is_equality = matches!(operator, O::Equal | O::NotEqual | O::In | O::Intersects);
     let (is_fine, noun) = match kind {
+        // Upstream's older versions let texts be looked for in lists, and rules of then still do: any item will do.
+        FieldType::Text if is_list => (
+            !matches!(operator, O::Equal | O::NotEqual | O::BContains | O::BStartsWith) && order(operator).is_none(),
+            "list",
+        ),
         _ if is_list => (matches!(operator, O::In | O::Intersects), "list"),
         FieldType::Text => (!matches!(operator, O::BContains | O::BStartsWith), "string"),
         FieldType::Number | FieldType::Decimal => (is_equality || order(operator).is_some(), "numeric"),

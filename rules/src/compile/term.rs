@@ -135,6 +135,7 @@ impl Term {
                     }
                 }
                 Getter::Many(get) => get(context, &reference.argument, show),
+                Getter::Json(path) => path.each(context, &reference.argument, show),
                 Getter::Missing => {}
             },
             Self::Literal(text) => show(Value::Text(text)),

@@ -12,6 +12,7 @@ use crate::{ImageObservation, ImageSubject, Observation};
 pub(crate) enum Subject<'a> {
     Kernel(&'a Observation<'a>),
     Image(&'a ImageObservation<'a>),
+    Audit(&'a serde_json::Value),
 }
 
 /// What is judged, with a cache of computed texts for as long as it is judged.
@@ -99,7 +100,7 @@ impl<'a> Context<'a> {
     pub(crate) fn observation(&self) -> Option<&'a Observation<'a>> {
         match self.subject {
             Subject::Kernel(observation) => Some(observation),
-            Subject::Image(_) => None,
+            Subject::Image(_) | Subject::Audit(_) => None,
         }
     }
 
@@ -119,7 +120,15 @@ impl<'a> Context<'a> {
     pub(crate) fn image(&self) -> Option<&'a ImageObservation<'a>> {
         match self.subject {
             Subject::Image(observation) => Some(observation),
-            Subject::Kernel(_) => None,
+            Subject::Kernel(_) | Subject::Audit(_) => None,
+        }
+    }
+
+    /// The audit event that is judged.
+    pub(crate) fn audit(&self) -> Option<&'a serde_json::Value> {
+        match self.subject {
+            Subject::Audit(event) => Some(event),
+            _ => None,
         }
     }
 

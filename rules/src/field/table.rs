@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::OnceLock};
 use serde::Serialize;
 
 use super::{
-    Argument, Context, KindSet, Value, argument::Takes, container, descriptor, event, event::ARGUMENT_NAMES, image,
-    missing, origin, process,
+    Argument, Context, KindSet, Value, argument::Takes, audit, audit::JsonPath, container, descriptor, event,
+    event::ARGUMENT_NAMES, image, missing, origin, process,
 };
 use crate::{Source, diagnostic::nearest};
 
@@ -29,6 +29,8 @@ pub(crate) struct Field {
 pub(crate) enum Getter {
     One(One),
     Many(Many),
+    /// A path through a JSON event.
+    Json(JsonPath),
     /// No sensor delivers it yet.
     Missing,
 }
@@ -38,6 +40,7 @@ impl std::fmt::Debug for Getter {
         f.write_str(match self {
             Self::One(_) => "One",
             Self::Many(_) => "Many",
+            Self::Json(_) => "Json",
             Self::Missing => "Missing",
         })
     }
@@ -221,7 +224,7 @@ impl FieldRef {
     }
 }
 
-const ALL: [&[Field]; 7] = [
+const ALL: [&[Field]; 11] = [
     event::FIELDS,
     process::FIELDS,
     descriptor::FIELDS,
@@ -229,6 +232,10 @@ const ALL: [&[Field]; 7] = [
     origin::FIELDS,
     image::FIELDS,
     missing::FIELDS,
+    audit::FIELDS,
+    audit::CONTAINERS,
+    audit::INIT_CONTAINERS,
+    audit::EPHEMERAL_CONTAINERS,
 ];
 
 fn by_name() -> &'static HashMap<&'static str, Vec<&'static Field>> {

@@ -6,12 +6,13 @@ use plimsoll_rules::{Code, Rule, RuleSet};
 
 use super::{rule_file, shown};
 
-const FILES: [(&str, usize); 5] = [
+const FILES: [(&str, usize); 6] = [
     ("rules/falco_rules.yaml", 25),
     ("rules/falco-incubating_rules.yaml", 31),
     ("rules/falco-sandbox_rules.yaml", 37),
     ("rules/falco-deprecated_rules.yaml", 4),
     ("rules/application_rules.yaml", 0),
+    ("k8saudit/k8s_audit_rules.yaml", 48),
 ];
 
 pub(super) fn run(folder: &Path) -> String {

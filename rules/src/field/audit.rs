@@ -1,0 +1,668 @@
+//! `ka.*` and `jevt.*`: one Kubernetes audit event (audit.k8s.io/v1), read by paths through its JSON.
+
+use std::fmt::Write;
+
+use serde_json::Value as Json;
+
+use super::{
+    Argument, Context, Field, FieldType, Getter, Shape, Sources, Value, argument::Takes, context::with_buffer,
+    table::Many,
+};
+use crate::Source;
+
+/// A way through a JSON document, and what is done with what lies at its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JsonPath {
+    /// Keys, joined by `|`. Arrays on the way are gone through, or cut down to the element with the argument's index.
+    keys: &'static str,
+    end: End,
+}
+
+/// What lies at the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The value as text; JSON when it is no text.
+    Whole,
+    /// The items of an array.
+    Items,
+    /// The items of an array joined by blanks.
+    Joined,
+    /// The part of an image reference before `:` and `@`.
+    Repository,
+    /// `hostPort`, else `containerPort`, of the items.
+    HostPorts,
+}
+
+const AUDIT: Sources = Sources::of(Source::K8sAudit);
+
+impl JsonPath {
+    /// Shows what the path leads to.
+    pub(crate) fn each(self, context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+        if let Some(event) = context.audit() {
+            walk(event, self.keys, argument.index, &mut |value| {
+                self.end.show(value, show)
+            });
+        }
+    }
+}
+
+impl End {
+    fn show(self, value: &Json, show: &mut dyn FnMut(Value<'_>)) {
+        match (self, value) {
+            (Self::Whole, value) => show_json(value, show),
+            (Self::Items, Json::Array(items)) => items.iter().for_each(|item| show_json(item, show)),
+            (Self::Joined, Json::Array(items)) => with_buffer(|buffer| {
+                for (index, word) in items.iter().filter_map(Json::as_str).enumerate() {
+                    buffer.push_str(if index > 0 { " " } else { "" });
+                    buffer.push_str(word);
+                }
+                show(Value::Text(buffer));
+            }),
+            (Self::Repository, Json::String(image)) => {
+                show(Value::Text(image.split([':', '@']).next().unwrap_or(image)));
+            }
+            (Self::HostPorts, Json::Array(ports)) => {
+                for port in ports
+                    .iter()
+                    .filter_map(|port| port.get("hostPort").or_else(|| port.get("containerPort")))
+                {
+                    show_json(port, show);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Goes down `keys`; arrays stand for all their elements, or for the one with `index`.
+fn walk(value: &Json, keys: &str, index: Option<usize>, found: &mut dyn FnMut(&Json)) {
+    let (key, rest) = match keys.split_once('|') {
+        Some((key, rest)) => (key, Some(rest)),
+        None => (keys, None),
+    };
+    if let Json::Array(items) = value {
+        let chosen = items
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| index.is_none_or(|index| index == *at));
+        chosen.for_each(|(_, item)| walk(item, keys, index, found));
+        return;
+    }
+    match (value.get(key), rest) {
+        (Some(inner), Some(rest)) => walk(inner, rest, index, found),
+        (Some(inner), None) => found(inner),
+        (None, _) => {}
+    }
+}
+
+fn show_json(value: &Json, show: &mut dyn FnMut(Value<'_>)) {
+    match value {
+        Json::String(text) => show(Value::Text(text)),
+        other => with_buffer(|buffer| {
+            let _ = write!(buffer, "{other}");
+            show(Value::Text(buffer));
+        }),
+    }
+}
+
+const fn path(name: &'static str, keys: &'static str, doc: &'static str) -> Field {
+    let getter = Getter::Json(JsonPath { keys, end: End::Whole });
+    Field::new(name, FieldType::Text, doc, getter).of(AUDIT)
+}
+
+const fn list(name: &'static str, keys: &'static str, end: End, doc: &'static str) -> Field {
+    Field::new(name, FieldType::Text, doc, Getter::Json(JsonPath { keys, end }))
+        .of(AUDIT)
+        .shape(Shape::List)
+        .takes(Takes::OptionalIndex)
+}
+
+const fn computed(name: &'static str, doc: &'static str, get: Many) -> Field {
+    Field::many(name, FieldType::Text, doc, get).of(AUDIT)
+}
+
+/// Names of a role binding's subjects of one kind.
+fn subjects(context: &Context<'_>, kind: &str, with_namespace: bool, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(event) = context.audit() else { return };
+    walk(event, "requestObject|subjects", None, &mut |subjects| {
+        for subject in subjects.as_array().into_iter().flatten() {
+            let text = |key: &str| subject.get(key).and_then(Json::as_str);
+            let (Some(found), Some(name)) = (text("kind"), text("name")) else {
+                continue;
+            };
+            match text("namespace") {
+                _ if found != kind => {}
+                Some(namespace) if with_namespace => with_buffer(|buffer| {
+                    let _ = write!(buffer, "{namespace}:{name}");
+                    show(Value::Text(buffer));
+                }),
+                None if with_namespace => {}
+                _ => show(Value::Text(name)),
+            }
+        }
+    });
+}
+
+/// A security setting of each container; where it has none, the pod's, else 0.
+fn effective(context: &Context<'_>, containers: &str, key: &str, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(spec) = context
+        .audit()
+        .and_then(|event| event.get("requestObject")?.get("spec"))
+    else {
+        return;
+    };
+    let setting = |of: &'_ Json| -> Option<Json> { of.get("securityContext")?.get(key).cloned() };
+    let of_pod = setting(spec).unwrap_or_else(|| Json::from(0));
+    let listed = spec.get(containers).and_then(Json::as_array).into_iter().flatten();
+    for (at, container) in listed.enumerate() {
+        if argument.index.is_none_or(|index| index == at) {
+            show_json(setting(container).as_ref().unwrap_or(&of_pod), show);
+        }
+    }
+}
+
+/// A parameter of the request's URI, percent-decoded.
+fn uri_parameter(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    let uri = context.audit().and_then(|event| event.get("requestURI")?.as_str());
+    let Some((_, query)) = uri.and_then(|uri| uri.split_once('?')) else {
+        return;
+    };
+    let query = query.split('#').next().unwrap_or(query);
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if percent_decoded(name) == argument.as_str() {
+            show(Value::Text(&percent_decoded(value)));
+            return;
+        }
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = match byte {
+            b'+' => Some(b' '),
+            b'%' => {
+                let digits = rest.clone().take(2).map(char::from).collect::<String>();
+                let decoded = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
+                if decoded.is_some() {
+                    rest.next();
+                    rest.next();
+                }
+                decoded
+            }
+            _ => None,
+        };
+        bytes.push(decoded.unwrap_or(byte));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether a volume mounts a path of the host: equal to the argument, or below it when that ends in `*`.
+fn mounts_host_path(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(event) = context.audit() else { return };
+    let wanted = argument.as_str();
+    let mut is_there = false;
+    let mut is_mounted = false;
+    walk(event, "requestObject|spec|volumes", None, &mut |_| is_there = true);
+    walk(event, "requestObject|spec|volumes|hostPath|path", None, &mut |path| {
+        let path = path.as_str().unwrap_or("");
+        is_mounted |= path == wanted || wanted.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix));
+    });
+    if is_there {
+        show(Value::Text(if is_mounted { "true" } else { "false" }));
+    }
+}
+
+fn is_privileged(context: &Context<'_>, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(event) = context.audit() else { return };
+    let mut has_containers = false;
+    let mut is_privileged = false;
+    walk(event, "requestObject|spec|containers", None, &mut |_| {
+        has_containers = true
+    });
+    walk(
+        event,
+        "requestObject|spec|containers|securityContext|privileged",
+        None,
+        &mut |value| {
+            is_privileged |= value.as_bool() == Some(true);
+        },
+    );
+    if has_containers {
+        show(Value::Text(if is_privileged { "true" } else { "false" }));
+    }
+}
+
+/// The first container's image.
+fn first_image(context: &Context<'_>, end: End, show: &mut dyn FnMut(Value<'_>)) {
+    if let Some(event) = context.audit() {
+        walk(event, "requestObject|spec|containers|image", Some(0), &mut |image| {
+            end.show(image, show)
+        });
+    }
+}
+
+/// A value by JSON pointer (RFC 6901).
+fn pointer(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    let text = argument.as_str();
+    let Some(event) = context.audit() else { return };
+    let found = match text.strip_prefix('/') {
+        Some(_) => event.pointer(text),
+        None if text.is_empty() => Some(event),
+        None => event.pointer(&format!("/{text}")),
+    };
+    if let Some(value) = found {
+        show_json(value, show);
+    }
+}
+
+fn volume_types(context: &Context<'_>, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(event) = context.audit() else { return };
+    walk(event, "requestObject|spec|volumes", None, &mut |volumes| {
+        for volume in volumes.as_array().into_iter().flatten().filter_map(Json::as_object) {
+            volume
+                .keys()
+                .filter(|key| *key != "name")
+                .for_each(|key| show(Value::Text(key)));
+        }
+    });
+}
+
+fn pod_name(context: &Context<'_>, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(event) = context.audit() else { return };
+    let of = |key: &str| {
+        event
+            .get("objectRef")
+            .and_then(|object| object.get(key)?.as_str())
+            .unwrap_or("")
+    };
+    if of("resource") == "pods" && of("subresource").is_empty() {
+        walk(event, "responseObject|metadata|name", None, &mut |name| {
+            show_json(name, show)
+        });
+    }
+}
+
+/// The fields of one of a pod's lists of containers.
+macro_rules! containers {
+    ($list:literal) => {
+        [
+            list(
+                concat!("ka.req.pod.", $list, ".name"),
+                concat!("requestObject|spec|", $list, "|name"),
+                End::Whole,
+                "Names of the pod's containers.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".image"),
+                concat!("requestObject|spec|", $list, "|image"),
+                End::Whole,
+                "Images of the pod's containers.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".image.repository"),
+                concat!("requestObject|spec|", $list, "|image"),
+                End::Repository,
+                "Repositories of these images.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".args"),
+                concat!("requestObject|spec|", $list, "|args"),
+                End::Joined,
+                "Arguments of the pod's containers.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".command"),
+                concat!("requestObject|spec|", $list, "|command"),
+                End::Joined,
+                "Commands of the pod's containers.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".host_port"),
+                concat!("requestObject|spec|", $list, "|ports"),
+                End::HostPorts,
+                "Ports on the host.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".privileged"),
+                concat!("requestObject|spec|", $list, "|securityContext|privileged"),
+                End::Whole,
+                "`privileged` of each container that says it.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".allow_privilege_escalation"),
+                concat!(
+                    "requestObject|spec|",
+                    $list,
+                    "|securityContext|allowPrivilegeEscalation"
+                ),
+                End::Whole,
+                "`allowPrivilegeEscalation` of each container that says it.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".read_only_fs"),
+                concat!("requestObject|spec|", $list, "|securityContext|readOnlyRootFilesystem"),
+                End::Whole,
+                "`readOnlyRootFilesystem` of each container that says it.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".run_as_user"),
+                concat!("requestObject|spec|", $list, "|securityContext|runAsUser"),
+                End::Whole,
+                "`runAsUser` of each container that says it.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".run_as_group"),
+                concat!("requestObject|spec|", $list, "|securityContext|runAsGroup"),
+                End::Whole,
+                "`runAsGroup` of each container that says it.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".proc_mount"),
+                concat!("requestObject|spec|", $list, "|securityContext|procMount"),
+                End::Whole,
+                "`procMount` of each container that says it.",
+            ),
+            list(
+                concat!("ka.req.pod.", $list, ".add_capabilities"),
+                concat!("requestObject|spec|", $list, "|securityContext|capabilities|add"),
+                End::Items,
+                "Capabilities that are added.",
+            ),
+            computed(
+                concat!("ka.req.pod.", $list, ".eff_run_as_user"),
+                "User that each container starts as; 0 when nothing says it.",
+                |c, a, show| effective(c, $list, "runAsUser", a, show),
+            )
+            .shape(Shape::List)
+            .takes(Takes::OptionalIndex),
+            computed(
+                concat!("ka.req.pod.", $list, ".eff_run_as_group"),
+                "Group that each container starts as; 0 when nothing says it.",
+                |c, a, show| effective(c, $list, "runAsGroup", a, show),
+            )
+            .shape(Shape::List)
+            .takes(Takes::OptionalIndex),
+        ]
+    };
+}
+
+pub(super) const CONTAINERS: &[Field] = &containers!("containers");
+pub(super) const INIT_CONTAINERS: &[Field] = &containers!("initContainers");
+pub(super) const EPHEMERAL_CONTAINERS: &[Field] = &containers!("ephemeralContainers");
+
+pub(super) const FIELDS: &[Field] = &[
+    path("ka.auditid", "auditID", "Unique id of the audit event."),
+    path("ka.stage", "stage", "Stage of the request: `ResponseComplete`."),
+    path(
+        "ka.auth.decision",
+        "annotations|authorization.k8s.io/decision",
+        "`allow` or `forbid`.",
+    ),
+    path(
+        "ka.auth.reason",
+        "annotations|authorization.k8s.io/reason",
+        "Why it was allowed or not.",
+    ),
+    path(
+        "ka.auth.openshift.decision",
+        "annotations|authentication.openshift.io/decision",
+        "OpenShift's decision.",
+    ),
+    path(
+        "ka.auth.openshift.username",
+        "annotations|authentication.openshift.io/username",
+        "OpenShift's user.",
+    ),
+    path(
+        "ka.validations.admission.policy.failure",
+        "annotations|validation.policy.admission.k8s.io/validation_failure",
+        "Why an admission policy refused it.",
+    ),
+    path(
+        "ka.security.pod.violations",
+        "annotations|pod-security.kubernetes.io/audit-violations",
+        "Pod security standards that it violates.",
+    ),
+    path("ka.user.name", "user|username", "User who asked."),
+    list("ka.user.groups", "user|groups", End::Items, "Groups of the user.").takes(Takes::Nothing),
+    path(
+        "ka.impuser.name",
+        "impersonatedUser|username",
+        "User whom the user impersonates.",
+    ),
+    path("ka.verb", "verb", "What was asked for: `create`."),
+    path("ka.uri", "requestURI", "URI of the request."),
+    computed("ka.uri.param", "A parameter of the URI.", uri_parameter).takes(Takes::Required),
+    path("ka.target.name", "objectRef|name", "Name of the object."),
+    path("ka.target.namespace", "objectRef|namespace", "Namespace of the object."),
+    path(
+        "ka.target.resource",
+        "objectRef|resource",
+        "Resource of the object: `pods`.",
+    ),
+    path(
+        "ka.target.subresource",
+        "objectRef|subresource",
+        "Sub-resource: `exec`.",
+    ),
+    computed(
+        "ka.target.pod.name",
+        "Name of the pod, when the object is one.",
+        |c, _, show| pod_name(c, show),
+    ),
+    list(
+        "ka.req.binding.subjects",
+        "requestObject|subjects",
+        End::Items,
+        "Subjects of a role binding, as JSON.",
+    )
+    .takes(Takes::Nothing),
+    computed(
+        "ka.req.binding.subjects.user_names",
+        "Users of a role binding.",
+        |c, _, show| subjects(c, "User", false, show),
+    )
+    .shape(Shape::List),
+    computed(
+        "ka.req.binding.subjects.group_names",
+        "Groups of a role binding.",
+        |c, _, show| subjects(c, "Group", false, show),
+    )
+    .shape(Shape::List),
+    computed(
+        "ka.req.binding.subjects.serviceaccount_names",
+        "Service accounts of a role binding.",
+        |c, _, show| subjects(c, "ServiceAccount", false, show),
+    )
+    .shape(Shape::List),
+    computed(
+        "ka.req.binding.subjects.serviceaccount_ns_names",
+        "Service accounts of a role binding, with namespace.",
+        |c, _, show| subjects(c, "ServiceAccount", true, show),
+    )
+    .shape(Shape::List),
+    path(
+        "ka.req.binding.role",
+        "requestObject|roleRef|name",
+        "Role of a role binding.",
+    ),
+    computed(
+        "ka.req.binding.subject.has_name",
+        "Always `true`; kept for old rules.",
+        |_, _, show| show(Value::Text("true")),
+    )
+    .takes(Takes::Required),
+    path("ka.req.configmap.name", "objectRef|name", "Name of the config map."),
+    path(
+        "ka.req.configmap.obj",
+        "requestObject|data",
+        "Content of the config map, as JSON.",
+    ),
+    computed(
+        "ka.req.container.image",
+        "Image of the first container.",
+        |c, _, show| first_image(c, End::Whole, show),
+    ),
+    computed(
+        "ka.req.container.image.repository",
+        "Repository of that image.",
+        |c, _, show| first_image(c, End::Repository, show),
+    ),
+    computed(
+        "ka.req.container.privileged",
+        "Whether any container is privileged.",
+        |c, _, show| is_privileged(c, show),
+    ),
+    path(
+        "ka.req.container.host_network",
+        "requestObject|spec|hostNetwork",
+        "As `ka.req.pod.host_network`.",
+    ),
+    path(
+        "ka.req.pod.host_ipc",
+        "requestObject|spec|hostIPC",
+        "`hostIPC` of the pod.",
+    ),
+    path(
+        "ka.req.pod.host_network",
+        "requestObject|spec|hostNetwork",
+        "`hostNetwork` of the pod.",
+    ),
+    path(
+        "ka.req.pod.host_pid",
+        "requestObject|spec|hostPID",
+        "`hostPID` of the pod.",
+    ),
+    path(
+        "ka.req.pod.run_as_user",
+        "requestObject|spec|securityContext|runAsUser",
+        "`runAsUser` of the pod.",
+    ),
+    path(
+        "ka.req.pod.run_as_group",
+        "requestObject|spec|securityContext|runAsGroup",
+        "`runAsGroup` of the pod.",
+    ),
+    path(
+        "ka.req.pod.fs_group",
+        "requestObject|spec|securityContext|fsGroup",
+        "`fsGroup` of the pod.",
+    ),
+    list(
+        "ka.req.pod.supplemental_groups",
+        "requestObject|spec|securityContext|supplementalGroups",
+        End::Items,
+        "`supplementalGroups` of the pod.",
+    ),
+    list(
+        "ka.req.pod.volumes.hostpath",
+        "requestObject|spec|volumes|hostPath|path",
+        End::Whole,
+        "Paths of the host that volumes mount.",
+    ),
+    list(
+        "ka.req.pod.volumes.flexvolume_driver",
+        "requestObject|spec|volumes|flexVolume|driver",
+        End::Whole,
+        "Drivers of flex volumes.",
+    ),
+    computed(
+        "ka.req.pod.volumes.volume_type",
+        "Types of the volumes.",
+        |c, _, show| volume_types(c, show),
+    )
+    .shape(Shape::List),
+    computed(
+        "ka.req.volume.hostpath",
+        "Whether a volume mounts that path of the host; `*` at its end for all below.",
+        mounts_host_path,
+    )
+    .takes(Takes::Required),
+    list(
+        "ka.req.role.rules",
+        "requestObject|rules",
+        End::Items,
+        "Rules of a role, as JSON.",
+    )
+    .takes(Takes::Nothing),
+    list(
+        "ka.req.role.rules.apiGroups",
+        "requestObject|rules|apiGroups",
+        End::Items,
+        "API groups of a role's rules.",
+    ),
+    list(
+        "ka.req.role.rules.nonResourceURLs",
+        "requestObject|rules|nonResourceURLs",
+        End::Items,
+        "URLs of a role's rules.",
+    ),
+    list(
+        "ka.req.role.rules.verbs",
+        "requestObject|rules|verbs",
+        End::Items,
+        "Verbs of a role's rules.",
+    ),
+    list(
+        "ka.req.role.rules.resources",
+        "requestObject|rules|resources",
+        End::Items,
+        "Resources of a role's rules.",
+    ),
+    path(
+        "ka.req.service.type",
+        "requestObject|spec|type",
+        "Type of the service: `NodePort`.",
+    ),
+    list(
+        "ka.req.service.ports",
+        "requestObject|spec|ports",
+        End::Items,
+        "Ports of the service, as JSON.",
+    ),
+    path(
+        "ka.resp.name",
+        "responseObject|metadata|name",
+        "Name of the object in the response.",
+    ),
+    path(
+        "ka.response.code",
+        "responseStatus|code",
+        "Status code of the response.",
+    ),
+    path(
+        "ka.response.reason",
+        "responseStatus|reason",
+        "Reason in the response, of failures.",
+    ),
+    path("ka.useragent", "userAgent", "User agent of the client."),
+    list("ka.sourceips", "sourceIPs", End::Items, "Addresses of the client."),
+    path("ka.cluster.name", "annotations|cluster_name", "Name of the cluster."),
+    computed("jevt.value", "A value of the event by JSON pointer.", pointer).takes(Takes::Required),
+    computed("json.value", "As `jevt.value`.", pointer).takes(Takes::Required),
+    computed("jevt.obj", "The whole event, as JSON.", |c, _, show| {
+        if let Some(event) = c.audit() {
+            show_json(event, show)
+        }
+    }),
+    computed("json.obj", "As `jevt.obj`.", |c, _, show| {
+        if let Some(event) = c.audit() {
+            show_json(event, show)
+        }
+    }),
+    path(
+        "jevt.rawtime",
+        "stageTimestamp",
+        "When this stage was reached, RFC 3339.",
+    ),
+    path("json.rawtime", "stageTimestamp", "As `jevt.rawtime`."),
+    path("jevt.time", "stageTimestamp", "As `jevt.rawtime`."),
+    path("jevt.time.iso8601", "stageTimestamp", "As `jevt.rawtime`."),
+    computed("evt.source", "`k8s_audit`.", |_, _, show| {
+        show(Value::Text("k8s_audit"))
+    }),
+    path("evt.time", "stageTimestamp", "As `jevt.rawtime`."),
+];
