@@ -26,7 +26,7 @@ pub fn default_path() -> PathBuf {
 /// An open vulnerability database, read only. It keeps showing what it held when it was opened, also after an import.
 pub struct Database {
     path: PathBuf,
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl fmt::Debug for Database {
@@ -222,7 +222,7 @@ impl Database {
         Ok(())
     }
 
-    fn failed(&self, source: rusqlite::Error) -> Error {
+    pub(crate) fn failed(&self, source: rusqlite::Error) -> Error {
         Error::Sqlite {
             operation: "read vulnerability database",
             path: self.path.clone(),
