@@ -8,6 +8,7 @@ cargo build --quiet --profile "$profile" -p plimsoll-web --examples
 folder=target/$([ "$profile" = dev ] && echo debug || echo "$profile")/examples
 
 work=$(mktemp -d)
+: >"$work/out"
 "$folder/server" "$work/plimsoll.db" 0 >"$work/out" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait || true; rm -rf "$work"' EXIT

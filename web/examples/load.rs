@@ -143,12 +143,12 @@ async fn ingest(address: SocketAddr, session: &str, alerts: usize) -> Outcome<()
 }
 
 fn alert(agent: usize, number: usize) -> Value {
-    let now_ns = std::time::SystemTime::now()
+    let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos() as u64;
+        .unwrap_or_default();
+    let time_ns = (now.as_secs() - number as u64 % 86_400) * 1_000_000_000;
     json!({"schema": "plimsoll.alert/v1", "id": format!("load-{agent}-{number}"),
-        "time_ns": now_ns - (number as u64 % 86_400) * 1_000_000_000, "priority": ["critical", "warning", "notice"][number % 3],
+        "time_ns": time_ns, "priority": (["critical", "warning", "notice"][number % 3]),
         "rule": format!("rule {}", number % 40), "summary": "redis-server started /bin/sh, which its image does not expect",
         "reasons": [], "node": "n", "container_id": format!("container-{}", number % 200), "container_name": "redis",
         "runtime": "podman",
@@ -183,7 +183,7 @@ async fn open_pages(address: SocketAddr, session: &str) -> Outcome<()> {
 }
 
 async fn review(address: SocketAddr, session: &str, reviews: usize) -> Outcome<()> {
-    let report = include_str!("../../scripts/kubernetes/report.json");
+    let report = include_str!("../tests/fixtures/report.json");
     Client::open(address, session)
         .await?
         .call("POST /api/v1/scans", report)

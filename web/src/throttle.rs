@@ -83,11 +83,20 @@ impl Throttle {
         }
     }
 
-    /// Notes a success: this person may mistype again. The address keeps its count, or an attacker with one good account
-    /// could go on guessing others.
+    /// Takes the failure back that was noted before the attempt was known to be right, and lets this person mistype
+    /// again. Other failures of the address and the name stay, or an attacker with one good account could go on guessing
+    /// others.
     pub(crate) fn succeed(&self, name: &str, address: &str) {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.remove(&Key::Pair(name.to_owned(), address.to_owned()));
+        for key in Key::of(name, address) {
+            if matches!(key, Key::Pair(..)) {
+                records.remove(&key);
+            } else if let Some(record) = records.get_mut(&key) {
+                record.failures = record.failures.saturating_sub(1);
+                // Its wait was over, or there had been no attempt.
+                record.wait_until_ms = 0;
+            }
+        }
     }
 }
 
@@ -124,6 +133,26 @@ mod tests {
         assert_eq!(throttle.wait_ms("ann", "10.0.0.1", 1_000), Some(2_000));
         throttle.succeed("ann", "10.0.0.1");
         assert_eq!(throttle.wait_ms("ann", "10.0.0.1", 1_000), None);
+    }
+
+    #[test]
+    fn success_is_no_failure_and_forgives_nobody_else() {
+        let throttle = Throttle::default();
+        for _ in 0..100 * limits::FREE_LOGIN_FAILURES {
+            throttle.fail("ann", "10.0.0.1", 0);
+            throttle.succeed("ann", "10.0.0.1");
+        }
+        assert_eq!(throttle.wait_ms("ann", "10.0.0.1", 0), None);
+        for number in 0..4 * limits::FREE_LOGIN_FAILURES {
+            throttle.fail(&format!("guessed-{number}"), "10.0.0.1", 0);
+            throttle.fail("mallory", "10.0.0.1", 0);
+            throttle.succeed("mallory", "10.0.0.1");
+        }
+        throttle.fail("one-more", "10.0.0.1", 0);
+        assert!(
+            throttle.wait_ms("ann", "10.0.0.1", 0).is_some(),
+            "a good account does not hide guesses"
+        );
     }
 
     #[test]

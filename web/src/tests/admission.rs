@@ -1,4 +1,4 @@
-//! Admission by hand-written reviews, one of each kind that runs containers.
+//! Admission by recorded reviews, one of each kind that runs containers, and by what hostile ones would hold.
 
 use axum::{
     body::Body,
@@ -149,6 +149,27 @@ async fn a_waiver_admits_until_its_day() {
 }
 
 #[tokio::test]
+async fn a_waiver_by_tag_holds_for_that_tag_whatever_the_image_was_scanned_as_last() {
+    let server = Harness::new();
+    push(&server, &stopped()).await;
+    push(&server, &report_json("127.0.0.1:5000/team/redis:stable", 1)).await;
+    let operator = server.log_in_as(Role::Operator).await;
+    let waiver = json!({"rule": null, "subject": "CVE-2024-1", "image": "*/team/redis:1", "reason": "not reachable",
+        "owner": "ann", "until": "2999-01-01"});
+    server.post("/api/v1/waivers", &operator, &waiver).await.expect(200);
+    let mut asked = review("deployment");
+    for (image, allowed) in [
+        ("127.0.0.1:5000/team/redis:1".to_owned(), true),
+        ("127.0.0.1:5000/team/redis:stable".to_owned(), false),
+        // Otherwise whoever may write a deployment could borrow the waiver for any image.
+        (format!("127.0.0.1:5000/team/redis:1@{}", digest(1)), false),
+    ] {
+        asked["request"]["object"]["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        assert_eq!(ask(&server, &asked).await["allowed"], allowed, "{image}");
+    }
+}
+
+#[tokio::test]
 async fn a_digest_wins_over_the_tag() {
     let server = Harness::new();
     push(&server, &stopped()).await;
@@ -230,7 +251,11 @@ async fn a_dry_run_leaves_no_trace() {
         (&decision["kind"], &decision["namespace"], &decision["name"]),
         (&json!("Deployment"), &json!("shop"), &json!("redis"))
     );
-    ask(&server, &review("pod")).await;
+    // Older API servers ask before they generate the name.
+    let mut unnamed = review("pod");
+    unnamed["request"]["name"] = json!("");
+    unnamed["request"]["object"]["metadata"] = json!({"generateName": "redis-"});
+    ask(&server, &unnamed).await;
     let decisions = server.get("/api/v1/admission-decisions", &operator).await.json();
     assert_eq!(decisions["rows"][0]["decision"]["name"], "redis-*");
 }

@@ -93,9 +93,10 @@ CREATE TABLE alert (
     acknowledged_by TEXT,
     acknowledged_comment TEXT
 ) STRICT;
-CREATE INDEX alert_by_time ON alert (time_ms DESC, sequence DESC);
-CREATE INDEX alert_by_group ON alert (group_key, time_ms);
-CREATE INDEX alert_by_container ON alert (container_id);
+-- Counting reads indexes alone: rows are large, and a table scan of 100,000 of them takes half a second.
+CREATE INDEX alert_by_time ON alert (time_ms DESC, sequence DESC, priority, rule, node, acknowledged_ms);
+CREATE INDEX alert_by_group ON alert (group_key, time_ms, priority, count, acknowledged_ms, node);
+CREATE INDEX alert_by_container ON alert (container_id, node, acknowledged_ms);
 CREATE INDEX alert_by_image ON alert (config_digest);
 CREATE INDEX alert_open ON alert (time_ms) WHERE acknowledged_ms IS NULL;
 
