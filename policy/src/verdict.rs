@@ -81,13 +81,17 @@ impl Policy {
         Ok((policy, loaded.diagnostics))
     }
 
-    /// The policy that Plimsoll ships.
-    pub fn shipped() -> Self {
-        let file = RuleFile {
+    /// The rule file of [`Self::shipped`], for policies that add to it.
+    pub fn shipped_file() -> RuleFile {
+        RuleFile {
             name: "policy/default.yaml".to_owned(),
             text: SHIPPED.to_owned(),
-        };
-        Self::load(SHIPPED_NAME, &[file])
+        }
+    }
+
+    /// The policy that Plimsoll ships.
+    pub fn shipped() -> Self {
+        Self::load(SHIPPED_NAME, &[Self::shipped_file()])
             .expect("a test loads the shipped policy")
             .0
     }

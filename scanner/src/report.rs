@@ -1,13 +1,21 @@
 //! Reports: one scan in, one document out. One file per format; [`ALL`] lists them.
 
 mod cyclonedx;
+mod github;
+mod gitlab;
+mod group;
 mod inventory;
+mod issue;
 mod json;
+mod junit;
+mod markdown;
+mod sarif;
 mod table;
+mod words;
 
 use std::io::{self, Write};
 
-use plimsoll_model::{FileEntry, FileKind, Match, Note, ScanReport, schema};
+use plimsoll_model::{FileEntry, FileKind, Match, Note, ScanReport, Severity, schema};
 use plimsoll_rules::packs::Pack;
 
 use crate::{Tree, profile, scan::Scan};
@@ -25,7 +33,17 @@ pub trait Report: Sync {
 }
 
 /// All report formats; the first one is the default.
-pub const ALL: &[&dyn Report] = &[&table::Table, &json::Json, &cyclonedx::CycloneDx, &inventory::Inventory];
+pub const ALL: &[&dyn Report] = &[
+    &table::Table,
+    &json::Json,
+    &cyclonedx::CycloneDx,
+    &sarif::Sarif,
+    &junit::JUnit,
+    &gitlab::GitLab,
+    &github::GitHub,
+    &markdown::Markdown,
+    &inventory::Inventory,
+];
 
 /// What a report is made from.
 #[derive(Debug, Clone, Copy)]
@@ -80,12 +98,16 @@ pub fn assemble(scan: Scan, matches: Option<Vec<Match>>, notes: Vec<Note>, packs
     (report, tree)
 }
 
-/// Known exploited, then likely to be, then by severity; equal ones by id and package, so that the order is stable.
+/// Known exploited; then those that the vendor does not dismiss; among each, likely to be exploited, then by severity;
+/// equal ones by id and package, so that the order is stable. EPSS knows nothing of how a distribution builds a package:
+/// without the second step, what Debian calls unimportant would stand above what it fixes.
 fn rank(matches: &mut [Match]) {
+    let is_dismissed = |found: &Match| found.vulnerability.severity == Severity::Negligible;
     matches.sort_by(|a, b| {
         let (x, y) = (&a.vulnerability, &b.vulnerability);
         y.known_exploited
             .cmp(&x.known_exploited)
+            .then_with(|| is_dismissed(a).cmp(&is_dismissed(b)))
             .then_with(|| y.epss.unwrap_or(0.0).total_cmp(&x.epss.unwrap_or(0.0)))
             .then_with(|| y.severity.cmp(&x.severity))
             .then_with(|| x.id.cmp(&y.id))

@@ -1,21 +1,24 @@
 //! `plimsoll scan`: an image's packages, vulnerabilities, files and profile.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, IsTerminal as _, Write},
-    path::{Path, PathBuf},
-};
+mod judge;
+mod output;
+mod progress;
+mod push;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use plimsoll_model::{Match, Note, Sbom};
+use std::path::PathBuf;
+
+use plimsoll_model::{Decision, Match, Note, Sbom, ScanReport};
 use plimsoll_scanner::{
-    Progress, Scan, ScanError, ScanOptions, Silent, Target, Total, parse_platform,
-    report::{self, Document, Report},
-    scan,
-    source::SourceOptions,
+    Scan, ScanError, ScanOptions, Silent, Target, parse_platform, report, scan, source::SourceOptions,
 };
 use plimsoll_vulndb::{Database, default_path};
 
+use self::{
+    judge::PolicyArguments,
+    output::{Output, outputs, parse_output, write_reports},
+    progress::Bar,
+    push::ServerArguments,
+};
 use crate::exit::{Exit, Failure};
 
 /// What to scan and how.
@@ -33,6 +36,10 @@ pub(crate) struct Arguments {
     /// Do not look for vulnerabilities
     #[arg(long)]
     skip_vulnerabilities: bool,
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    server: ServerArguments,
     #[command(flatten)]
     source: SourceArguments,
 }
@@ -60,35 +67,9 @@ pub(crate) struct SourceArguments {
 
 const AFTER_HELP: &str = "\
 Schemes: registry:REFERENCE, docker-archive:PATH, oci:PATH[:TAG], oci-archive:PATH[:TAG]
-Formats: table, json, cyclonedx, inventory
-Exit codes: 0 done, 3 target not found or refused, 4 no vulnerability database, 5 incomplete";
-
-/// A format and where it goes.
-#[derive(Clone)]
-struct Output {
-    format: &'static dyn Report,
-    /// `None`: stdout.
-    path: Option<PathBuf>,
-}
-
-fn parse_output(text: &str) -> Result<Output, String> {
-    let (name, path) = match text.split_once('=') {
-        Some((name, path)) => (name, Some(PathBuf::from(path))),
-        None => (text, None),
-    };
-    let format = report::ALL.iter().find(|format| format.name() == name);
-    let names = || {
-        report::ALL
-            .iter()
-            .map(|format| format.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    Ok(Output {
-        format: *format.ok_or_else(|| format!("no such format; there is {}", names()))?,
-        path: path.filter(|path| !path.as_os_str().is_empty()),
-    })
-}
+Formats: table, json, cyclonedx, sarif, junit, gitlab, github, markdown, inventory
+Exit codes: 0 done, 1 stopped by policy, 3 target or server not found or refused, 4 no vulnerability database,
+5 incomplete";
 
 /// Runs `plimsoll scan`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
@@ -97,23 +78,52 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         output,
         db,
         skip_vulnerabilities,
+        policy,
+        server,
         source,
     } = arguments;
+    // What is wrong with the arguments is said before any work is done.
     let outputs = outputs(output)?;
+    let judge = policy.load(skip_vulnerabilities)?;
+    let server = server.connect()?;
     let scanned = scan_image(&target, &source)?;
     let (found, missing) = match skip_vulnerabilities {
-        true => (None, None),
+        true => (Found::default(), None),
         false => match find_vulnerabilities(db, &scanned.sbom) {
-            Ok(found) => (Some(found), None),
-            Err(failure) => (None, Some(failure)),
+            Ok(found) => (found, None),
+            Err(failure) => (Found::default(), Some(failure)),
         },
     };
+    let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, plimsoll_rules::packs::shipped());
+    report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));
     // What the image is made of is worth printing even if nobody can say what is wrong with it.
-    let is_incomplete = write_reports(&outputs, scanned, found)?;
-    match missing {
-        Some(failure) => Err(failure),
-        None if is_incomplete => Ok(Exit::Incomplete),
-        None => Ok(Exit::Go),
+    write_reports(&outputs, &report, &tree)?;
+    let unsent = server.and_then(|server| server.push(&report).err());
+    conclude(&report, unsent.into_iter().chain(missing).collect())
+}
+
+/// A stop is what the policy said of the image, and comes first; then what could not be done; then what was not seen.
+fn conclude(report: &ScanReport, mut failures: Vec<Failure>) -> Result<Exit, Failure> {
+    let stopped = report
+        .verdict
+        .as_ref()
+        .filter(|verdict| verdict.decision == Decision::Stop);
+    let deciding = match (stopped, failures.is_empty()) {
+        (None, false) => Some(failures.remove(0)),
+        _ => None,
+    };
+    for failure in failures {
+        // It is said; another one decides the exit code.
+        let _ = failure.report();
+    }
+    match (stopped, deciding) {
+        (Some(verdict), _) => {
+            eprintln!("stopped by policy {}", crate::exit::escape(&verdict.policy));
+            Ok(Exit::Stopped)
+        }
+        (None, Some(failure)) => Err(failure),
+        (None, None) if report.notes.iter().any(Note::makes_incomplete) => Ok(Exit::Incomplete),
+        (None, None) => Ok(Exit::Go),
     }
 }
 
@@ -145,24 +155,6 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
     .map_err(failure)
 }
 
-/// The formats asked for; no two may share stdout.
-fn outputs(asked: Vec<Output>) -> Result<Vec<Output>, Failure> {
-    if asked.is_empty() {
-        return Ok(vec![Output {
-            format: report::ALL[0],
-            path: None,
-        }]);
-    }
-    if asked.iter().filter(|output| output.path.is_none()).count() > 1 {
-        return Err(Failure::new(
-            Exit::Usage,
-            anyhow::anyhow!("write several reports to stdout"),
-            "give all but one a file: -o json=report.json",
-        ));
-    }
-    Ok(asked)
-}
-
 /// Most important first, as containers-auth.json(5) orders them.
 fn credential_files(arguments: &SourceArguments) -> Vec<PathBuf> {
     if let Some(path) = &arguments.auth_file {
@@ -180,57 +172,35 @@ fn credential_files(arguments: &SourceArguments) -> Vec<PathBuf> {
     .collect()
 }
 
-/// Matches, and what the database could not judge.
-type Found = (Vec<Match>, Vec<Note>);
+/// What the vulnerability database says.
+#[derive(Default)]
+struct Found {
+    /// `None` when no database was used.
+    matches: Option<Vec<Match>>,
+    /// What it could not judge.
+    notes: Vec<Note>,
+    /// Age of its newest record in whole days; `None` when it does not say.
+    data_age_days: Option<u64>,
+}
 
 fn find_vulnerabilities(db: Option<PathBuf>, sbom: &Sbom) -> Result<Found, Failure> {
     let hint = "make a database with `plimsoll db import`, or use --skip-vulnerabilities";
     let failed = |error| Failure::new(Exit::Data, anyhow::Error::new(error), hint);
     let database = Database::open(&db.unwrap_or_else(default_path)).map_err(failed)?;
-    database.find_matches(sbom).map_err(failed)
-}
-
-/// Whether the scan missed something.
-fn write_reports(outputs: &[Output], scanned: Scan, found: Option<Found>) -> Result<bool, Failure> {
-    let (matches, notes) = found.map_or((None, Vec::new()), |(matches, notes)| (Some(matches), notes));
-    let packs = plimsoll_rules::packs::shipped();
-    let (report, tree) = report::assemble(scanned, matches, notes, packs);
-    for output in outputs {
-        let is_terminal = output.path.is_none() && io::stdout().is_terminal();
-        let document = Document {
-            report: &report,
-            tree: &tree,
-            colour: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        };
-        let written = match &output.path {
-            Some(path) => write_file(path, output.format, &document),
-            None => write_stdout(output.format, &document),
-        };
-        written.map_err(|error| {
-            let place = output
-                .path
-                .as_ref()
-                .map_or("stdout".to_owned(), |path| path.display().to_string());
-            let error = anyhow::Error::new(error).context(format!("write {} to {place}", output.format.name()));
-            Failure::new(Exit::Usage, error, "check that the folder exists and has room")
-        })?;
-    }
-    Ok(report.notes.iter().any(Note::makes_incomplete))
-}
-
-fn write_file(path: &Path, format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    format.write(document, &mut out)?;
-    out.flush()
-}
-
-/// A reader that has seen enough (`| head`) is no error.
-fn write_stdout(format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match format.write(document, &mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
+    let (matches, notes) = database.find_matches(sbom).map_err(failed)?;
+    let status = database.status().map_err(failed)?;
+    let newest = status
+        .sources
+        .iter()
+        .filter_map(|source| source.newest.parse::<jiff::Timestamp>().ok())
+        .max();
+    let age = newest.map(|newest| jiff::Timestamp::now().duration_since(newest).as_hours() / 24);
+    Ok(Found {
+        matches: Some(matches),
+        notes,
+        // A feed from the future is as fresh as can be.
+        data_age_days: age.map(|days| u64::try_from(days).unwrap_or(0)),
+    })
 }
 
 fn failure(error: ScanError) -> Failure {
@@ -243,35 +213,4 @@ fn failure(error: ScanError) -> Failure {
     };
     let hint = error.hint();
     Failure::new(exit, error, hint)
-}
-
-/// Bytes read, on a terminal.
-struct Bar(ProgressBar);
-
-impl Bar {
-    /// `None` where nobody watches.
-    fn new() -> Option<Self> {
-        if !io::stderr().is_terminal() {
-            return None;
-        }
-        let style = ProgressStyle::with_template("{prefix} {bar:40} {bytes}/{total_bytes} {bytes_per_sec}");
-        let bar = ProgressBar::new(0);
-        bar.set_style(style.ok()?);
-        Some(Self(bar))
-    }
-}
-
-impl Progress for Bar {
-    fn start(&self, total: Total) {
-        self.0.set_length(total.bytes);
-        self.0.set_prefix(format!("reading {} layers", total.layers));
-    }
-
-    fn advance(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
-
-    fn finish(&self) {
-        self.0.finish_and_clear();
-    }
 }

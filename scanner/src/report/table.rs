@@ -1,10 +1,16 @@
 //! `table`: what a person wants to see first, at most 110 columns wide.
 
+mod verdict;
+mod vulnerabilities;
+
 use std::io::{self, Write};
 
-use plimsoll_model::{FixState, Match, NoteKind, ScanReport, Severity};
+use plimsoll_model::{NoteKind, ScanReport, Severity};
 
-use super::{Document, Report, shown};
+use super::{
+    Document, Report, shown,
+    words::{self, count},
+};
 
 /// For people.
 pub(super) struct Table;
@@ -13,16 +19,8 @@ pub(super) struct Table;
 const WIDTH: usize = 110;
 /// Notes of one kind that are listed; the rest is counted.
 const MAX_SHOWN_NOTES: usize = 12;
-/// Severities from worst to mildest.
-const SEVERITIES: [Severity; 6] = [
-    Severity::Critical,
-    Severity::High,
-    Severity::Medium,
-    Severity::Low,
-    Severity::Negligible,
-    Severity::Unknown,
-];
-
+/// Findings that are listed.
+const MAX_SHOWN_FINDINGS: usize = 50;
 impl Report for Table {
     fn name(&self) -> &'static str {
         "table"
@@ -37,9 +35,14 @@ impl Report for Table {
         header(document, &paint, out)?;
         match &document.report.matches {
             None => packages(document.report, &paint, out)?,
-            Some(matches) => vulnerabilities(document.report, matches, &paint, out)?,
+            Some(matches) => vulnerabilities::write(document.report, matches, &paint, out)?,
         }
-        notes(document.report, &paint, out)
+        findings(document.report, &paint, out)?;
+        notes(document.report, &paint, out)?;
+        match &document.report.verdict {
+            None => Ok(()),
+            Some(verdict) => verdict::write(verdict, &paint, out),
+        }
     }
 }
 
@@ -137,112 +140,27 @@ fn packages(report: &ScanReport, paint: &Paint, out: &mut dyn Write) -> io::Resu
     Ok(())
 }
 
-fn vulnerabilities(report: &ScanReport, matches: &[Match], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
-    let counted = SEVERITIES.iter().filter_map(|severity| {
-        let number = matches
-            .iter()
-            .filter(|found| found.vulnerability.severity == *severity)
-            .count();
-        (number > 0).then(|| paint.severity(*severity, &format!("{number} {}", word(*severity))))
-    });
-    let fixable = matches
-        .iter()
-        .filter(|found| found.fix_state == FixState::Fixed)
-        .count();
-    let known = matches
-        .iter()
-        .filter(|found| found.vulnerability.known_exploited)
-        .count();
-    let mut parts: Vec<String> = counted.collect();
-    if parts.is_empty() {
-        parts.push("none known".to_owned());
-    }
-    write!(out, "\nVulnerabilities  {}", parts.join(" · "))?;
-    if !matches.is_empty() {
-        write!(out, "   ({fixable} with a fix")?;
-        if known > 0 {
-            write!(
-                out,
-                ", {}",
-                paint.with("1;31", &format!("{known} known to be exploited"))
-            )?;
-        }
-        write!(out, ")")?;
-    }
-    writeln!(out)?;
-    if matches.is_empty() {
+fn findings(report: &ScanReport, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    if report.findings.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Row> = matches.iter().map(|found| Row::new(report, found)).collect();
-    let width = |cell: fn(&Row) -> &String, name: &str, most: usize| {
-        let widest = rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0);
-        widest.max(name.len()).min(most)
-    };
-    let id = width(|row| &row.id, "ID", 20);
-    let package = width(|row| &row.package, "PACKAGE", 26);
-    let installed = width(|row| &row.installed, "INSTALLED", 24);
-    let fix = WIDTH - (5 + 10 + 1 + id + 1 + package + 1 + installed + 1);
-    let title = format!(
-        "{:<5}{:<10} {:<id$} {:<package$} {:<installed$} FIX",
-        "", "SEVERITY", "ID", "PACKAGE", "INSTALLED"
-    );
+    let title = format!("{:<5}{:<10} {:<24} FINDING", "", "SEVERITY", "CHECK");
     writeln!(out, "\n{}", paint.with("2", &title))?;
-    for row in &rows {
-        let kev = if row.known_exploited {
-            paint.with("1;31", "KEV  ")
-        } else {
-            "     ".to_owned()
-        };
-        let severity = paint.severity(row.severity, &format!("{:<10}", word(row.severity)));
-        writeln!(
-            out,
-            "{kev}{severity} {:<id$} {:<package$} {:<installed$} {}",
-            cut(&row.id, id),
-            cut(&row.package, package),
-            cut(&row.installed, installed),
-            cut(&row.fix, fix),
-        )?;
+    for finding in report.findings.iter().take(MAX_SHOWN_FINDINGS) {
+        let severity = format!("{:<10}", words::severity(finding.severity));
+        let severity = paint.severity(finding.severity, &severity);
+        let (check, message) = (cut(&shown(&finding.check), 24), shown(&finding.message));
+        writeln!(out, "     {severity} {check:<24} {}", cut(&message, WIDTH - 41))?;
+    }
+    if let Some(more) = report
+        .findings
+        .len()
+        .checked_sub(MAX_SHOWN_FINDINGS)
+        .filter(|more| *more > 0)
+    {
+        writeln!(out, "     and {more} more (-o json has all)")?;
     }
     Ok(())
-}
-
-struct Row {
-    known_exploited: bool,
-    severity: Severity,
-    id: String,
-    package: String,
-    installed: String,
-    fix: String,
-}
-
-impl Row {
-    fn new(report: &ScanReport, found: &Match) -> Self {
-        let package = report.sbom.packages.get(found.package as usize);
-        Self {
-            known_exploited: found.vulnerability.known_exploited,
-            severity: found.vulnerability.severity,
-            id: shown(&found.vulnerability.id),
-            package: package.map(|package| shown(&package.name)).unwrap_or_default(),
-            installed: package.map(|package| shown(&package.version)).unwrap_or_default(),
-            fix: match (found.fix_state, &found.fixed_version) {
-                (FixState::Fixed, Some(version)) => shown(version),
-                (state, _) => state_text(state).to_owned(),
-            },
-        }
-    }
-}
-
-fn state_text(state: FixState) -> &'static str {
-    match state {
-        FixState::Fixed => "fixed",
-        FixState::Affected => "no fix yet",
-        FixState::WillNotFix => "will not be fixed",
-        FixState::Deferred => "fix deferred",
-        FixState::EndOfLife => "end of life",
-        FixState::UnderInvestigation => "being investigated",
-        FixState::NotAffected => "not affected",
-        FixState::Unknown => "unknown",
-    }
 }
 
 fn notes(report: &ScanReport, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
@@ -291,22 +209,6 @@ fn note_word(kind: NoteKind) -> &'static str {
         NoteKind::Unrecognised => "unrecognised",
         NoteKind::Hint => "hint",
     }
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-        Severity::Negligible => "negligible",
-        Severity::Unknown => "unknown",
-    }
-}
-
-/// `1 layer`, `2 layers`.
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// `28.1 MiB`.

@@ -1,0 +1,100 @@
+//! `-o FORMAT[=PATH]` in, reports in files and on stdout out.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+};
+
+use plimsoll_model::ScanReport;
+use plimsoll_scanner::{
+    Tree,
+    report::{self, Document, Report},
+};
+
+use crate::exit::{Exit, Failure};
+
+/// A format and where it goes.
+#[derive(Clone)]
+pub(super) struct Output {
+    format: &'static dyn Report,
+    /// `None`: stdout.
+    path: Option<PathBuf>,
+}
+
+pub(super) fn parse_output(text: &str) -> Result<Output, String> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) => (name, Some(PathBuf::from(path))),
+        None => (text, None),
+    };
+    let format = report::ALL.iter().find(|format| format.name() == name);
+    let names = || {
+        report::ALL
+            .iter()
+            .map(|format| format.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    Ok(Output {
+        format: *format.ok_or_else(|| format!("no such format; there is {}", names()))?,
+        path: path.filter(|path| !path.as_os_str().is_empty()),
+    })
+}
+
+/// The formats asked for; no two may share stdout.
+pub(super) fn outputs(asked: Vec<Output>) -> Result<Vec<Output>, Failure> {
+    if asked.is_empty() {
+        return Ok(vec![Output {
+            format: report::ALL[0],
+            path: None,
+        }]);
+    }
+    if asked.iter().filter(|output| output.path.is_none()).count() > 1 {
+        return Err(Failure::new(
+            Exit::Usage,
+            anyhow::anyhow!("write several reports to stdout"),
+            "give all but one a file: -o json=report.json",
+        ));
+    }
+    Ok(asked)
+}
+
+/// Writes all of them.
+pub(super) fn write_reports(outputs: &[Output], report: &ScanReport, tree: &Tree) -> Result<(), Failure> {
+    for output in outputs {
+        let is_terminal = output.path.is_none() && io::stdout().is_terminal();
+        let document = Document {
+            report,
+            tree,
+            colour: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        let written = match &output.path {
+            Some(path) => write_file(path, output.format, &document),
+            None => write_stdout(output.format, &document),
+        };
+        written.map_err(|error| {
+            let place = output
+                .path
+                .as_ref()
+                .map_or("stdout".to_owned(), |path| path.display().to_string());
+            let error = anyhow::Error::new(error).context(format!("write {} to {place}", output.format.name()));
+            Failure::new(Exit::Usage, error, "check that the folder exists and has room")
+        })?;
+    }
+    Ok(())
+}
+
+fn write_file(path: &Path, format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    format.write(document, &mut out)?;
+    out.flush()
+}
+
+/// A reader that has seen enough (`| head`) is no error.
+fn write_stdout(format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match format.write(document, &mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
