@@ -115,13 +115,16 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
     (lookups, notes)
 }
 
-/// Known exploited, then EPSS, then severity, then id and package.
+/// Known exploited, then what the vendor does not dismiss, then EPSS, then severity, then id and package.
 fn rank(matches: &mut [Match]) {
     matches.sort_by(|a, b| {
         let (x, y) = (&a.vulnerability, &b.vulnerability);
         let epss = |vulnerability: &Vulnerability| vulnerability.epss.unwrap_or(-1.0);
+        // EPSS knows nothing of how a distribution builds a package.
+        let is_dismissed = |vulnerability: &Vulnerability| vulnerability.severity == Severity::Negligible;
         Reverse(x.known_exploited)
             .cmp(&Reverse(y.known_exploited))
+            .then_with(|| is_dismissed(x).cmp(&is_dismissed(y)))
             .then_with(|| epss(y).total_cmp(&epss(x)))
             .then_with(|| y.severity.cmp(&x.severity))
             .then_with(|| x.id.cmp(&y.id))
