@@ -97,7 +97,7 @@ fn a_layer_that_is_not_what_its_digest_says_is_never_clean() {
     });
     check(
         &run,
-        3,
+        5,
         &["verify the digest", "do not run this image"],
         "another layer",
     );
@@ -110,7 +110,7 @@ fn a_truncated_layer_is_never_clean() {
         let bytes = fs::read(&blob).unwrap();
         fs::write(blob, &bytes[..bytes.len() / 2]).unwrap();
     });
-    check(&run, 3, &["digest"], "half a layer");
+    check(&run, 5, &["digest"], "half a layer");
 }
 
 #[test]

@@ -86,8 +86,8 @@ fn a_registry_that_sends_other_bytes_is_found_out() {
     lie[last] ^= 1;
     fs::write(&blob, &lie).unwrap();
     let run = command::scan(&format!("{}/team/demo:1", registry.address), &[]);
-    // Not exit 5: what it is we do not know at all, so there is no report.
-    assert_eq!(run.code, Some(3), "{run:?}");
+    assert_eq!(run.code, Some(5), "{run:?}");
+    // Nothing of such an image can be believed, so there is no report.
     assert!(run.stdout.is_empty(), "{run:?}");
     assert!(run.stderr.contains("verify the digest"), "{run:?}");
 }
