@@ -3,10 +3,12 @@
 mod admission;
 mod agent;
 mod db;
+mod explain;
 mod profile;
 mod rules;
 mod scan;
 mod serve;
+mod token;
 
 use crate::exit::{Exit, Failure};
 
@@ -19,6 +21,8 @@ pub(crate) enum Command {
     Agent(agent::Arguments),
     /// Manage the vulnerability database
     Db(db::Arguments),
+    /// Say why a vulnerability matches, or not
+    Explain(explain::Arguments),
     /// Show what an image's container should do, with the evidence
     Profile(profile::Arguments),
     /// Check, list, explain and test rules
@@ -27,6 +31,8 @@ pub(crate) enum Command {
     Scan(scan::Arguments),
     /// Run the server: API, dashboard, agents, admission
     Serve(serve::Arguments),
+    /// Make a token on the server's own machine
+    Token(token::Arguments),
 }
 
 /// Runs the subcommand.
@@ -35,9 +41,11 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Admission(arguments) => admission::run(arguments),
         Command::Agent(arguments) => agent::run(arguments),
         Command::Db(arguments) => db::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Profile(arguments) => profile::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
         Command::Scan(arguments) => scan::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Token(arguments) => token::run(arguments),
     }
 }

@@ -24,6 +24,9 @@ pub enum Error {
         /// Ours.
         known: u32,
     },
+    /// There is no database to work on.
+    #[error("open {}: no server has made a database there", .0.display())]
+    NoDatabase(PathBuf),
     /// A stored document does not read back.
     #[error("read stored {noun}: {detail}")]
     Corrupt {

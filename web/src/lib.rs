@@ -18,11 +18,13 @@ mod server;
 mod service;
 pub mod store;
 mod throttle;
+mod token;
 
 pub use admission::PolicySource;
 pub use error::Error;
 pub use openapi::openapi_json;
 pub use server::{Extent, FIRST_USER, Options, Server, TlsFiles};
+pub use token::{CONSOLE_USER, NewToken, make_token};
 
 #[cfg(test)]
 mod tests;

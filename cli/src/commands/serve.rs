@@ -137,7 +137,7 @@ fn stopped() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     let (exit, hint) = match &error {
         Error::Insecure(_) => (
             Exit::Usage,
@@ -152,6 +152,7 @@ fn failure(error: Error) -> Failure {
             Exit::Usage,
             "correct the file; `rules/content/policy/default.yaml` is an example",
         ),
+        Error::NoDatabase(_) => (Exit::Target, "start `plimsoll serve` once with the same --data"),
         Error::File { .. } => (Exit::Usage, "check path and permissions"),
         Error::StoreTooNew { .. } => (
             Exit::Usage,
