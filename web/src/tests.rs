@@ -8,3 +8,4 @@ mod harness;
 mod input;
 mod live;
 mod queue;
+mod recorded;

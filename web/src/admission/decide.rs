@@ -66,7 +66,10 @@ impl Admission {
                 reference: reference.to_string(),
             });
         };
-        let verdict = self.verdicts.verdict(store, &self.policy, &image, waivers, now_ms)?;
+        let tag = reference.digest.is_none().then_some(&reference);
+        let verdict = self
+            .verdicts
+            .verdict(store, &self.policy, &image, tag, waivers, now_ms)?;
         Ok(Judged::Known {
             used,
             is_by_tag: reference.digest.is_none(),

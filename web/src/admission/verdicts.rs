@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::civil::Date;
-use plimsoll_model::{Digest, Verdict};
+use plimsoll_model::{Digest, ImageRef, Verdict};
 use plimsoll_policy::{Policy, VerdictContext, Waiver};
 
 use crate::{
@@ -26,6 +26,7 @@ pub(super) struct Cache {
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     config_digest: String,
+    named: Option<String>,
     scanned_ms: i64,
     today: Date,
     waivers: u64,
@@ -64,18 +65,25 @@ impl CurrentWaivers {
 }
 
 impl Cache {
-    /// The policy's verdict about a stored image at a time.
+    /// The policy's verdict about a stored image at a time. `tag` is the reference by which an object found it, `None` for
+    /// a digest: waivers are for the image as its users name it, and its report names it as it was scanned last. What an
+    /// object writes beside a digest is not such a name, or it could help itself to the waiver of another image.
     pub(super) fn verdict(
         &self,
         store: &dyn Store,
         policy: &Policy,
         image: &ImageSummary,
+        tag: Option<&ImageRef>,
         waivers: &CurrentWaivers,
         now_ms: i64,
     ) -> Result<Arc<Verdict>> {
         let today = day_of(now_ms);
+        let named = tag
+            .filter(|tag| image.reference.parse().ok().as_ref() != Some(*tag))
+            .map(ImageRef::to_string);
         let key = Key {
             config_digest: image.config_digest.clone(),
+            named: named.clone(),
             scanned_ms: image.scanned_ms,
             today,
             waivers: waivers.fingerprint,
@@ -91,9 +99,12 @@ impl Cache {
             .config_digest
             .parse()
             .map_err(|error: plimsoll_model::DigestError| corrupt(error.to_string()))?;
-        let report = store
+        let mut report = store
             .find_report(&digest)?
             .ok_or_else(|| corrupt("it is gone".to_owned()))?;
+        if let Some(named) = named {
+            report.image.reference = named;
+        }
         let context = VerdictContext {
             waivers: &waivers.all,
             today,
