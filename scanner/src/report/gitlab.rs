@@ -134,13 +134,14 @@ fn unique_id(found: &Match, package: &Package) -> String {
 
 /// `NAME:TAG` as the schema's pattern wants it, with colons nowhere else but before a port.
 fn image_name(reference: &str) -> String {
-    let normal = match reference
-        .strip_prefix("registry:")
-        .unwrap_or(reference)
-        .parse::<ImageRef>()
-    {
-        Ok(reference) => reference.to_string(),
-        Err(_) => shown(reference),
+    let is_file = crate::source::ALL.iter().any(|source| {
+        let rest = reference.strip_prefix(source.scheme());
+        source.scheme() != "registry" && rest.is_some_and(|rest| rest.starts_with(':'))
+    });
+    let name = reference.strip_prefix("registry:").unwrap_or(reference);
+    let normal = match name.parse::<ImageRef>() {
+        Ok(reference) if !is_file => reference.to_string(),
+        _ => shown(reference),
     };
     let (name, tag) = normal.rsplit_once(':').unwrap_or((normal.as_str(), "latest"));
     let name = match name.split_once(':') {

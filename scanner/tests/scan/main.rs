@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps tests is test code too")]
 
 mod builder;
+mod ci_reports;
 mod cyclonedx;
 mod demo_images;
 mod hostile;

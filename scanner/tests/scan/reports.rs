@@ -109,6 +109,67 @@ fn the_table_ranks_fits_and_shows_no_control_characters() {
 }
 
 #[test]
+fn what_the_vendor_dismisses_comes_last_unless_it_is_exploited() {
+    let with_epss = |id: &str, severity, epss, known_exploited| {
+        let mut found = found(id, severity, known_exploited, None);
+        found.vulnerability.epss = Some(epss);
+        found
+    };
+    let matches = vec![
+        with_epss("CVE-1", Severity::Negligible, 0.9, false),
+        with_epss("CVE-2", Severity::Low, 0.0, false),
+        with_epss("CVE-3", Severity::Negligible, 0.0, true),
+        with_epss("CVE-4", Severity::Unknown, 0.1, false),
+    ];
+    let (report, _) = report::assemble(image().scan().unwrap(), Some(matches), Vec::new(), &[]);
+    let ids: Vec<&str> = report
+        .matches
+        .iter()
+        .flatten()
+        .map(|found| found.vulnerability.id.as_str())
+        .collect();
+    assert_eq!(ids, ["CVE-3", "CVE-4", "CVE-2", "CVE-1"]);
+}
+
+#[test]
+fn binaries_of_one_source_package_share_a_row_of_the_table() {
+    let layer = Layer::new().file("etc/os-release", "ID=debian\nVERSION_ID=12\n").file(
+        "var/lib/dpkg/status",
+        ["perl-base", "perl", "libperl5.36", "other"]
+            .map(|name| {
+                let source = if name == "other" { "other" } else { "perl" };
+                format!("Package: {name}\nStatus: install ok installed\nSource: {source}\nVersion: 5.36\n")
+            })
+            .join("\n"),
+    );
+    let scan = oci(&[Blob::gzip(&layer.tar())]).scan().unwrap();
+    let matches = (0..4)
+        .map(|package| Match {
+            package,
+            ..found("CVE-2024-0001", Severity::High, false, None)
+        })
+        .collect();
+    let (report, tree) = report::assemble(scan, Some(matches), Vec::new(), &[]);
+    let mut out = Vec::new();
+    let document = Document {
+        report: &report,
+        tree: &tree,
+        colour: false,
+    };
+    report::ALL[0].write(&document, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("CVE-")).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    assert!(
+        rows.iter().any(|row| row.contains(" libperl5.36, perl, perl-base ")),
+        "{text}"
+    );
+    assert!(rows.iter().any(|row| row.contains(" other ")), "{text}");
+    assert!(text.contains("1 high   (in 4 packages, 0 with a fix)"), "{text}");
+    assert_eq!(report.matches.map(|matches| matches.len()), Some(4));
+}
+
+#[test]
 fn json_reads_back_and_holds_what_can_run() {
     let (report, _) = assembled();
     let read: ScanReport = serde_json::from_str(&written("json", false)).unwrap();
