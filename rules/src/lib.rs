@@ -9,6 +9,7 @@ mod diagnostic;
 mod field;
 mod limits;
 mod load;
+pub mod mix;
 mod observation;
 mod output;
 pub mod packs;
@@ -22,6 +23,7 @@ mod syntax;
 mod text;
 mod yaml;
 
+pub use compile::ReadPaths;
 pub use diagnostic::{Code, Diagnostic, DiagnosticSeverity};
 pub use field::{FieldInfo, FieldType, fields};
 pub use observation::{ImageObservation, ImageSubject, Observation};
