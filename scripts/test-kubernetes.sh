@@ -10,19 +10,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 here=$top/scripts/kubernetes
 cd "$top"
 
-"$top/scripts/install.sh"
-missing=()
-for need in etcd:etcd-server openssl:openssl umoci:umoci faketime:faketime; do
-  command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  # policy-rc.d: Debian's etcd must not start by itself on this machine's own port.
-  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null || {
-    echo "error: failed to install ${missing[*]}" >&2
-    echo "hint: run apt-get update, then this script again, as root" >&2
-    exit 3
-  }
-fi
+"$top/scripts/install.sh" --kubernetes
 binaries=$top/target/kubernetes
 "$here/build.sh" "$binaries"
 PATH=$binaries:$PATH
@@ -83,6 +71,7 @@ check_update
 check_digest_and_tag
 check_unknown
 check_ephemeral
+check_hostile
 check_dry_run
 check_waiver
 
