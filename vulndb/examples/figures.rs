@@ -17,6 +17,7 @@ fn main() {
     let options = ImportOptions {
         now: "2026-11-22T00:00:00Z".to_owned(),
         replace: true,
+        allow_shrink: false,
     };
     let mut seconds: Vec<f64> = (0..5)
         .map(|_| {

@@ -37,6 +37,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A source of advisories is older than asked for, or its time of import lies in the future.
+    #[error("use vulnerability data of {source_name}: it is of {imported}, more than {max_days} days old")]
+    TooOld {
+        /// The oldest source.
+        source_name: String,
+        /// RFC 3339 time of its last import.
+        imported: String,
+        /// The limit.
+        max_days: u64,
+    },
     /// A folder has more files or deeper folders than an import reads.
     #[error("read {}: more than {limit} files or folders", path.display())]
     TooManyFiles {

@@ -3,6 +3,7 @@
 mod amazon;
 mod cvss;
 mod debian;
+mod distro_info;
 mod epss;
 mod friendsofphp;
 mod kev;
@@ -14,6 +15,7 @@ mod rocky;
 mod rubysec;
 mod rustsec;
 mod secdb;
+pub(crate) mod security_support;
 mod ubuntu;
 
 use plimsoll_model::{FixState, Severity};
@@ -39,6 +41,11 @@ pub(crate) trait Feed: Sync {
 
     /// Reads one document. An error is the reason why it cannot be read, as a lower-case fragment.
     fn parse(&self, document: &[u8], batch: &mut Batch) -> Result<(), String>;
+
+    /// As `parse`, for a feed whose files say something by their names too.
+    fn parse_named(&self, _file_name: &str, document: &[u8], batch: &mut Batch) -> Result<(), String> {
+        self.parse(document, batch)
+    }
 }
 
 /// How a file falls into documents.
@@ -54,6 +61,8 @@ pub(crate) enum Framing {
 
 /// All feeds, the more particular first: the first that recognises a file reads it.
 pub(crate) const ALL: &[&dyn Feed] = &[
+    &security_support::SecuritySupport,
+    &distro_info::DistroInfo,
     &kev::Kev,
     &epss::Epss,
     &cvss::Cvss,
@@ -75,6 +84,7 @@ pub(crate) const ALL: &[&dyn Feed] = &[
 pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
     pub(crate) enrichments: Vec<Enrichment>,
+    pub(crate) support: Vec<Support>,
     /// Source and time of its newest change, where the document says it.
     pub(crate) freshness: Vec<(&'static str, String)>,
 }
@@ -184,6 +194,43 @@ pub(crate) struct Enrichment {
     pub(crate) cvss: Option<(f32, String)>,
     /// The feed.
     pub(crate) source: &'static str,
+}
+
+/// Until when a distribution looks after a release or a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Support {
+    /// `Debian:12`; `Debian` for all of its releases.
+    pub(crate) ecosystem: String,
+    /// Source package, or the start of its name and `.*`; empty for the release itself.
+    pub(crate) package: String,
+    pub(crate) kind: SupportKind,
+    /// Last version of the package that was supported; `0`: all are meant.
+    pub(crate) last_version: String,
+    /// Day on which the support ends, `YYYY-mm-dd`; empty for limited support.
+    pub(crate) ended: String,
+    /// Day on which what is left of a release's support ends.
+    pub(crate) until: String,
+    /// Why.
+    pub(crate) text: String,
+    /// The feed.
+    pub(crate) source: &'static str,
+}
+
+/// What ends, or is less than full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SupportKind {
+    Release,
+    Ended,
+    Limited,
+}
+
+/// Whether the text is a day as ISO 8601 writes it, so that days can be compared as text.
+fn is_day(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 /// Whether the text is a CVE id (`CVE-1999-0001`, four or more digits at the end).

@@ -1,23 +1,34 @@
 //! Feeds to one SQLite file, that file and an Sbom to matches, version order per ecosystem.
 
+mod age;
+mod cache;
 mod cvss;
 mod database;
 mod ecosystem;
 mod error;
 mod explain;
 mod feed;
+mod fetch;
 mod import;
 mod limits;
 mod matching;
+mod merge;
+mod publishers;
 mod range;
 mod read;
 mod rematch;
+mod replace;
 mod store;
+mod support;
 mod tables;
+mod update;
 pub mod version;
 
+pub use age::DEFAULT_MAX_AGE;
 pub use database::{Database, SearchRow, SourceStatus, Status, default_path};
 pub use error::Error;
 pub use explain::{Background, Comparison, SeverityBasis, compare_evidence};
 pub use import::{ImportOptions, ImportSummary, SourceSummary, import};
+pub use publishers::default_feeds;
 pub use rematch::{Change, rematch};
+pub use update::{FeedOutcome, FeedSource, Location, UpdateOptions, UpdateSummary, update};

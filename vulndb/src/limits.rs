@@ -50,3 +50,27 @@ pub(crate) const MAX_NOTES_PER_BATCH: usize = 100;
 
 /// Longest file after decompression, in bytes. The longest real one (a distribution's complete OVAL) has about 1 GiB.
 pub(crate) const MAX_FILE_BYTES: u64 = 4 << 30;
+
+/// How many percent of its records a source may lose from one import to the next before it is not believed.
+pub(crate) const MAX_SHRINK_PERCENT: u64 = 20;
+
+/// Longest download, in bytes. The longest real one (OSV's export of npm) has about 200 MB.
+pub(crate) const MAX_DOWNLOAD_BYTES: u64 = 4 << 30;
+
+/// Attempts at one mirror.
+pub(crate) const MAX_ATTEMPTS: u32 = 4;
+
+/// Redirects of one request.
+pub(crate) const MAX_REDIRECTS: usize = 5;
+
+/// Longest wait that a server may ask for, in seconds; beyond it the next mirror is tried.
+pub(crate) const MAX_RETRY_AFTER_S: u64 = 30;
+
+/// Longest entity tag or date of a server that is kept, in bytes.
+pub(crate) const MAX_VALIDATOR_BYTES: usize = 1024;
+
+/// Longest file that says what was downloaded, in bytes.
+pub(crate) const MAX_STATE_BYTES: u64 = 64 << 10;
+
+/// Feeds that are downloaded at the same time.
+pub(crate) const PARALLEL_DOWNLOADS: usize = 4;

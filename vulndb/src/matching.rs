@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::range::Range;
 use crate::version::{Scheme, VersionError};
-use crate::{cvss, ecosystem, feed, store, tables};
+use crate::{cvss, ecosystem, feed, store, support, tables};
 
 /// What is looked up: the same for all binaries of one source package.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,13 @@ pub(crate) fn find_matches(connection: &Connection, sbom: &Sbom) -> rusqlite::Re
             .then_with(|| key(a).cmp(&key(b)))
     });
     matches.dedup_by(|a, b| (a.package, &a.vulnerability.id) == (b.package, &b.vulnerability.id));
+    if let Some(release) = sbom.os.as_ref().and_then(ecosystem::of_os) {
+        let of_release = lookups.keys().filter(|lookup| lookup.ecosystem == release);
+        let compared: BTreeMap<String, String> = of_release
+            .map(|lookup| (lookup.name.clone(), lookup.version.clone()))
+            .collect();
+        notes.extend(support::apply(connection, &release, &compared, &mut matches)?);
+    }
     rank(&mut matches);
     Ok((matches, notes))
 }

@@ -1,5 +1,7 @@
 //! Files and folders in, documents handed to their feed, what they say out; parsed on all cores.
 
+mod zip;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub(crate) struct FileContent {
     pub(crate) broken: u64,
     /// Why the file could not be read to its end.
     pub(crate) failed: Option<String>,
+    /// Sources that a refused file was about.
+    pub(crate) feed_sources: Vec<&'static str>,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -74,11 +78,12 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Err
 }
 
 /// How files of feeds are called, without the ending of their compression.
-const ENDINGS: &[&str] = &[".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md"];
+const ENDINGS: &[&str] = &[".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md", ".zip"];
 
 fn is_called_like_data(path: &Path) -> bool {
     let name = plain_name(path);
-    !name.starts_with('.') && ENDINGS.iter().any(|end| name.ends_with(end))
+    let is_list = name.starts_with(feed::security_support::PREFIX);
+    !name.starts_with('.') && (is_list || ENDINGS.iter().any(|end| name.ends_with(end)))
 }
 
 /// The file's name without the ending of its compression.
@@ -104,6 +109,7 @@ fn read_file(path: &Path) -> FileContent {
         documents: 0,
         broken: 0,
         failed: None,
+        feed_sources: Vec::new(),
         notes: Vec::new(),
     };
     let place = path.display().to_string();
@@ -122,6 +128,9 @@ fn read_file(path: &Path) -> FileContent {
 fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<()> {
     let mut reader = BufReader::with_capacity(MAX_HEAD_BYTES, open(path)?);
     let head = fill_head(&mut reader)?;
+    if zip::is_zip(&head) {
+        return zip::read(path, content);
+    }
     let name = plain_name(path);
     let Some(feed) = feed::ALL.iter().copied().find(|feed| feed.recognises(&name, &head)) else {
         return Ok(());
@@ -287,7 +296,12 @@ struct Part {
 
 impl Part {
     fn parse(&mut self, feed: &dyn Feed, document: &[u8], number: u64) {
-        match feed.parse(document, &mut self.batch) {
+        let result = feed.parse(document, &mut self.batch);
+        self.count(result, number);
+    }
+
+    fn count(&mut self, result: Result<(), String>, number: u64) {
+        match result {
             Ok(()) => self.documents += 1,
             Err(reason) => self.add_broken(NoteKind::Unreadable, number, reason),
         }
@@ -305,6 +319,7 @@ impl Part {
         content.broken += self.broken;
         content.batch.records.append(&mut self.batch.records);
         content.batch.enrichments.append(&mut self.batch.enrichments);
+        content.batch.support.append(&mut self.batch.support);
         content.batch.freshness.append(&mut self.batch.freshness);
         let room = MAX_NOTES.saturating_sub(content.notes.len());
         let notes = self.reasons.into_iter().take(room);
@@ -361,7 +376,8 @@ fn read_document(feed: &'static dyn Feed, reader: impl Read, content: &mut FileC
         }
         return Ok(());
     }
-    part.parse(feed, text, 1);
+    let result = feed.parse_named(&plain_name(&content.path), text, &mut part.batch);
+    part.count(result, 1);
     part.add_to(content, &place);
     Ok(())
 }

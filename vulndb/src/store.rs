@@ -6,11 +6,11 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::Error;
-use crate::feed::{Affected, Record};
+use crate::feed::{Affected, Record, Support};
 use crate::tables::{self, Content, Enriched, SourceRow, Tables};
 
 /// `PRAGMA user_version`: raised with every change of the schema.
-pub(crate) const SCHEMA_VERSION: i64 = 1;
+pub(crate) const SCHEMA_VERSION: i64 = 2;
 
 /// `PRAGMA application_id`: says that the file is ours ("PLMS").
 pub(crate) const APPLICATION_ID: i64 = 0x504c_4d53;
@@ -34,6 +34,11 @@ CREATE TABLE affected (
 CREATE TABLE alias (name TEXT NOT NULL, advisory INTEGER NOT NULL, PRIMARY KEY (name, advisory)) WITHOUT ROWID;
 CREATE TABLE text (name TEXT PRIMARY KEY, summary TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE enrichment (cve TEXT PRIMARY KEY, kev_added TEXT, epss REAL, cvss REAL, vector TEXT) WITHOUT ROWID;
+CREATE TABLE coverage (ecosystem INTEGER NOT NULL, source TEXT NOT NULL, PRIMARY KEY (ecosystem, source)) WITHOUT ROWID;
+CREATE TABLE support (
+  ecosystem TEXT NOT NULL, package TEXT NOT NULL, kind INTEGER NOT NULL, last_version TEXT NOT NULL, ended TEXT NOT NULL,
+  until TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (ecosystem, package, kind)
+) WITHOUT ROWID;
 ";
 
 /// Lists of names are kept in one column, apart by this. Names have no control characters.
@@ -72,6 +77,7 @@ fn write_to(connection: &mut Connection, tables: &Tables, built: &str) -> rusqli
     }
     drop(insert);
     write_enrichments(&transaction, &tables.enrichments)?;
+    write_support(&transaction, tables)?;
     transaction.commit()
 }
 
@@ -161,6 +167,27 @@ fn write_enrichments(connection: &Connection, enrichments: &BTreeMap<String, Enr
             enriched.epss.map(|epss| (f64::from(epss) * 1e5).round() / 1e5),
             cvss.map(|(score, _)| tenths(*score)),
             cvss.map(|(_, vector)| vector),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_support(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO coverage VALUES (?1, ?2)")?;
+    for (ecosystem, source) in &tables.coverage {
+        insert.execute(params![ecosystem, source])?;
+    }
+    let mut insert = connection.prepare("INSERT INTO support VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    for row in tables.support.values() {
+        insert.execute(params![
+            row.ecosystem,
+            row.package,
+            tables::support_code(row.kind),
+            row.last_version,
+            row.ended,
+            row.until,
+            row.text,
+            row.source,
         ])?;
     }
     Ok(())
@@ -290,7 +317,39 @@ fn load_from(connection: &Connection) -> rusqlite::Result<Content> {
         })?
         .collect::<Result<_, _>>()?;
     content.sources = load_sources(connection)?;
+    content.support = load_support(connection)?
+        .into_iter()
+        .map(|row| ((row.ecosystem.clone(), row.package.clone(), row.kind), row))
+        .collect();
     Ok(content)
+}
+
+fn load_support(connection: &Connection) -> rusqlite::Result<Vec<Support>> {
+    connection
+        .prepare("SELECT * FROM support")?
+        .query_map([], |row| {
+            let source: String = row.get(7)?;
+            Ok(Support {
+                ecosystem: row.get(0)?,
+                package: row.get(1)?,
+                kind: tables::support_of(row.get(2)?),
+                last_version: row.get(3)?,
+                ended: row.get(4)?,
+                until: row.get(5)?,
+                text: row.get(6)?,
+                source: source_name(&source),
+            })
+        })?
+        .collect()
+}
+
+/// A source's name that we do not know can only come from another hand.
+fn source_name(name: &str) -> &'static str {
+    tables::SOURCES
+        .iter()
+        .find(|known| **known == name)
+        .copied()
+        .unwrap_or("osv")
 }
 
 fn load_records(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
@@ -302,12 +361,7 @@ fn load_records(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
             let score: Option<f32> = row.get(6)?;
             let vector: Option<String> = row.get(7)?;
             Ok(Record {
-                // A source's name that we do not know can only come from another hand.
-                source: tables::SOURCES
-                    .iter()
-                    .find(|name| **name == source)
-                    .copied()
-                    .unwrap_or("osv"),
+                source: source_name(&source),
                 key: row.get(2)?,
                 id: row.get(3)?,
                 modified: row.get(4)?,

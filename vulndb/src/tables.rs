@@ -1,11 +1,11 @@
 //! Records in, the database's tables out: newer records override older ones, everything sorted, ids dense.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use plimsoll_model::{FixState, Severity};
 use rayon::prelude::*;
 
-use crate::feed::{Affected, Enrichment, Record};
+use crate::feed::{Affected, Enrichment, Record, Support, SupportKind};
 
 /// Names of all sources, in the order in which their texts are preferred.
 pub(crate) const SOURCES: &[&str] = &[
@@ -32,6 +32,8 @@ pub(crate) const SOURCES: &[&str] = &[
     "kev",
     "epss",
     "cvss",
+    "debian-support",
+    "distro-info",
 ];
 
 /// The whole content of a database, in memory.
@@ -45,7 +47,12 @@ pub(crate) struct Content {
     pub(crate) texts: BTreeMap<String, String>,
     /// By name.
     pub(crate) sources: BTreeMap<String, SourceRow>,
+    /// By ecosystem, package and kind.
+    pub(crate) support: BTreeMap<SupportKey, Support>,
 }
+
+/// What a newer row about support overrides an older one by.
+pub(crate) type SupportKey = (String, String, SupportKind);
 
 /// What is known of a CVE.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -85,6 +92,9 @@ pub(crate) struct Tables {
     pub(crate) enrichments: BTreeMap<String, Enriched>,
     pub(crate) texts: BTreeMap<String, String>,
     pub(crate) sources: BTreeMap<String, SourceRow>,
+    pub(crate) support: BTreeMap<SupportKey, Support>,
+    /// Ecosystem and the sources that speak of it.
+    pub(crate) coverage: BTreeSet<(u32, &'static str)>,
 }
 
 /// One range with the ids of what it belongs to.
@@ -109,7 +119,13 @@ pub(crate) fn build(mut content: Content) -> Tables {
     add_texts(&content.records, &mut content.texts);
     // Ids only close ranks, so the rows stay in the order of the primary key.
     let advisories = drop_unused(content.records, &mut rows);
+    let coverage = rows
+        .iter()
+        .map(|row| (row.ecosystem, advisories[row.advisory as usize - 1].source))
+        .collect();
     Tables {
+        coverage,
+        support: content.support,
         ecosystems,
         advisories,
         affected: rows,
@@ -292,6 +308,24 @@ pub(crate) fn severity_of(code: i64) -> Severity {
         4 => Severity::High,
         5 => Severity::Critical,
         _ => Severity::Unknown,
+    }
+}
+
+/// The number that stands for a kind of support in the database.
+pub(crate) fn support_code(kind: SupportKind) -> i64 {
+    match kind {
+        SupportKind::Release => 0,
+        SupportKind::Ended => 1,
+        SupportKind::Limited => 2,
+    }
+}
+
+/// The kind of support that a number stands for.
+pub(crate) fn support_of(code: i64) -> SupportKind {
+    match code {
+        0 => SupportKind::Release,
+        1 => SupportKind::Ended,
+        _ => SupportKind::Limited,
     }
 }
 

@@ -100,6 +100,7 @@ fn every_real_feed_is_read() {
     let options = ImportOptions {
         now: "2026-11-22T00:00:00Z".to_owned(),
         replace: true,
+        allow_shrink: false,
     };
     let path = folder.path().join("v.db");
     let (summary, notes) = import(&paths, &path, &options).unwrap();

@@ -15,6 +15,7 @@ fn options() -> ImportOptions {
     ImportOptions {
         now: "2026-11-22T00:00:00Z".to_owned(),
         replace: true,
+        allow_shrink: false,
     }
 }
 

@@ -46,6 +46,7 @@ fn find(records: &[String], os: &str, packages: Vec<Package>) -> (Vec<Match>, Ve
     let options = ImportOptions {
         now: "2026-11-22T00:00:00Z".to_owned(),
         replace: true,
+        allow_shrink: false,
     };
     let path = folder.path().join("v.db");
     let (_, notes) = import(&[feed], &path, &options).unwrap();

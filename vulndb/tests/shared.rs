@@ -25,6 +25,7 @@ fn options() -> ImportOptions {
     ImportOptions {
         now: "2026-11-22T00:00:00Z".to_owned(),
         replace: false,
+        allow_shrink: false,
     }
 }
 

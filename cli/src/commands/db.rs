@@ -1,12 +1,15 @@
 //! `plimsoll db`: build, look into and check the vulnerability database; compare versions.
 
-use std::io::{BufRead, Write};
+mod compare;
+mod update;
+
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use plimsoll_model::Note;
-use plimsoll_vulndb::{Database, Error, ImportOptions, SearchRow, Status, default_path, version};
+use plimsoll_vulndb::{Database, Error, ImportOptions, SearchRow, SourceSummary, Status, default_path};
 
 use crate::exit::{Exit, Failure, escape};
 
@@ -25,17 +28,22 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Add advisories from files or folders (OSV, CISA KEV, EPSS; plain, .gz or .zst)
+    /// Add advisories from files or folders (OSV, CISA KEV, EPSS, …; plain, .gz, .zst or .zip)
     Import {
         /// Feed files, or folders of them
         #[arg(required = true, value_name = "FILE|DIR")]
         paths: Vec<PathBuf>,
-        /// Start with an empty database instead of adding to the present one
+        /// Let the files take the place of all that is there, instead of adding to it
         #[arg(long)]
         replace: bool,
+        /// Take over a source that has lost more than a fifth of its records
+        #[arg(long)]
+        allow_shrink: bool,
         #[command(flatten)]
         place: Place,
     },
+    /// Renew the database from feeds: their publishers, mirrors, files or folders
+    Update(update::Arguments),
     /// Show what the database holds and how old it is
     Status {
         #[command(flatten)]
@@ -92,7 +100,13 @@ impl Place {
 /// Runs `plimsoll db`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
-        Command::Import { paths, replace, place } => import(&paths, &place.path(), replace),
+        Command::Import {
+            paths,
+            replace,
+            allow_shrink,
+            place,
+        } => import(&paths, &place.path(), replace, allow_shrink),
+        Command::Update(arguments) => update::run(arguments),
         Command::Status { place } => {
             let status = place.open()?.status().map_err(failure)?;
             print(&status_text(&status))
@@ -106,32 +120,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             print("the database is whole\n")
         }
         Command::Compare { scheme, a, b, stdin } => match (scheme, a, b) {
-            (Some(scheme), Some(a), Some(b)) if !stdin => compare(&scheme, &a, &b),
-            _ => compare_lines(),
+            (Some(scheme), Some(a), Some(b)) if !stdin => compare::compare(&scheme, &a, &b),
+            _ => compare::compare_lines(),
         },
     }
 }
 
-fn import(paths: &[PathBuf], destination: &Path, replace: bool) -> Result<Exit, Failure> {
+fn import(paths: &[PathBuf], destination: &Path, replace: bool, allow_shrink: bool) -> Result<Exit, Failure> {
     let options = ImportOptions {
-        now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        now: now(),
         replace,
+        allow_shrink,
     };
     let (summary, notes) = plimsoll_vulndb::import(paths, destination, &options).map_err(failure)?;
-    for note in notes.iter().take(MAX_NOTES_SHOWN) {
-        eprintln!("note: {}: {}", escape(&note.subject), escape(&note.detail));
-    }
-    if notes.len() > MAX_NOTES_SHOWN {
-        eprintln!("note: and {} more", notes.len() - MAX_NOTES_SHOWN);
-    }
-    let mut text = String::new();
-    for source in &summary.sources {
-        text += &format!("{:<20} {:>8} records", source.name, source.records);
-        if source.refused_files > 0 {
-            text += &format!(", {} files refused", source.refused_files);
-        }
-        text.push('\n');
-    }
+    show_notes(&notes);
+    let mut text = sources_text(&summary.sources);
     text += &format!("{} {}\n", destination.display(), size(summary.size_bytes));
     print(&text)?;
     if summary.sources.is_empty() {
@@ -144,6 +147,35 @@ fn import(paths: &[PathBuf], destination: &Path, replace: bool) -> Result<Exit, 
     } else {
         Exit::Go
     })
+}
+
+/// The time as the database writes it.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn show_notes(notes: &[Note]) {
+    for note in notes.iter().take(MAX_NOTES_SHOWN) {
+        eprintln!("note: {}: {}", escape(&note.subject), escape(&note.detail));
+    }
+    if notes.len() > MAX_NOTES_SHOWN {
+        eprintln!("note: and {} more", notes.len() - MAX_NOTES_SHOWN);
+    }
+}
+
+fn sources_text(sources: &[SourceSummary]) -> String {
+    let mut text = String::new();
+    for source in sources {
+        text += &format!("{:<20} {:>8} records", source.name, source.records);
+        if source.refused_files > 0 {
+            text += &format!(", {} files refused", source.refused_files);
+        }
+        if source.is_shrunk {
+            text += ", too few: the old ones stay (--allow-shrink takes them)";
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn status_text(status: &Status) -> String {
@@ -166,7 +198,7 @@ fn status_text(status: &Status) -> String {
         };
         let newest: String = newest.chars().take(19).collect();
         let stale = if source.stale {
-            "  stale: the last import was refused"
+            "  stale: it could not be renewed"
         } else {
             ""
         };
@@ -209,37 +241,15 @@ fn search(name: &str, rows: &[SearchRow]) -> Result<Exit, Failure> {
 }
 
 /// A unit variant as the model writes it in JSON, with blanks.
-fn word(value: impl serde::Serialize) -> Result<String, Failure> {
+pub(crate) fn word(value: impl serde::Serialize) -> Result<String, Failure> {
     let json = serde_json::to_value(value)
         .context("name a state")
         .map_err(|error| Failure::new(Exit::Bug, error, "please report this"))?;
     Ok(json.as_str().unwrap_or_default().replace('_', " "))
 }
 
-fn compare(scheme: &str, a: &str, b: &str) -> Result<Exit, Failure> {
-    let scheme = find_scheme(scheme).map_err(|error| {
-        let names: Vec<&str> = version::ALL.iter().map(|scheme| scheme.name()).collect();
-        Failure::new(
-            Exit::Usage,
-            anyhow::anyhow!(error),
-            format!("the schemes are {}", names.join(", ")),
-        )
-    })?;
-    let order = scheme.compare(a, b).map_err(|error| {
-        Failure::new(
-            Exit::Incomplete,
-            anyhow::Error::from(error).context("compare"),
-            "check the version and the scheme",
-        )
-    })?;
-    print(&format!("{}\n", sign(order)))
-}
-
-fn find_scheme(name: &str) -> Result<&'static dyn version::Scheme, String> {
-    version::find(name).ok_or_else(|| format!("compare: there is no version scheme `{name}`"))
-}
-
-fn sign(order: std::cmp::Ordering) -> char {
+/// The sign of an order.
+pub(crate) fn sign(order: std::cmp::Ordering) -> char {
     match order {
         std::cmp::Ordering::Less => '<',
         std::cmp::Ordering::Equal => '=',
@@ -247,81 +257,8 @@ fn sign(order: std::cmp::Ordering) -> char {
     }
 }
 
-/// Answers every line of stdin with one line: `<`, `=`, `>`, or `error: <reason>`, after which the exit code is 5.
-fn compare_lines() -> Result<Exit, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(
-            Exit::Incomplete,
-            anyhow::Error::from(error).context("read stdin"),
-            "give UTF-8 lines",
-        )
-    };
-    let mut output = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut exit = Exit::Go;
-    for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(failed)?;
-        let answer = answer(&line).map_or_else(
-            |reason| {
-                exit = Exit::Incomplete;
-                format!("error: {}", escape(&reason))
-            },
-            |order| sign(order).to_string(),
-        );
-        if writeln!(output, "{answer}").is_err() {
-            // Whoever read the answers has had enough.
-            return Ok(exit);
-        }
-    }
-    Ok(exit)
-}
-
-fn answer(line: &str) -> Result<std::cmp::Ordering, String> {
-    let cells = csv_cells(line)?;
-    let [scheme, a, b] = cells.as_slice() else {
-        return Err(format!("{} columns instead of scheme,a,b", cells.len()));
-    };
-    find_scheme(scheme)?.compare(a, b).map_err(|error| error.to_string())
-}
-
-/// The cells of one line (RFC 4180, without line breaks in cells).
-fn csv_cells(line: &str) -> Result<Vec<String>, String> {
-    let (mut cells, mut rest) = (Vec::new(), line);
-    loop {
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let (cell, after) = unquote(quoted)?;
-            cells.push(cell);
-            match after.strip_prefix(',') {
-                Some(next) => rest = next,
-                None if after.is_empty() => return Ok(cells),
-                None => return Err("text after a closing quote".to_owned()),
-            }
-        } else if let Some((cell, next)) = rest.split_once(',') {
-            cells.push(cell.to_owned());
-            rest = next;
-        } else {
-            cells.push(rest.to_owned());
-            return Ok(cells);
-        }
-    }
-}
-
-/// A cell after its opening quote, up to the closing one; doubled quotes stand for one.
-fn unquote(mut text: &str) -> Result<(String, &str), String> {
-    let mut cell = String::new();
-    loop {
-        let (part, after) = text.split_once('"').ok_or("a quote is not closed")?;
-        cell.push_str(part);
-        match after.strip_prefix('"') {
-            Some(next) => {
-                cell.push('"');
-                text = next;
-            }
-            None => return Ok((cell, after)),
-        }
-    }
-}
-
-fn print(text: &str) -> Result<Exit, Failure> {
+/// Writes to stdout; a reader that has had enough is no error.
+pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             Exit::Target,
@@ -341,7 +278,11 @@ pub(crate) fn failure(error: Error) -> Failure {
     let (exit, hint) = match &error {
         Error::Missing(_) => (
             Exit::Data,
-            "build one with `plimsoll db import FILE|DIR`, or name one with --db",
+            "build one with `plimsoll db update` or `plimsoll db import FILE|DIR`, or name one with --db",
+        ),
+        Error::TooOld { .. } => (
+            Exit::Data,
+            "run `plimsoll db update`, or allow older data with --db-max-age",
         ),
         Error::NewerSchema { .. } => (Exit::Data, "update plimsoll, or build a database of its own with --db"),
         Error::OlderSchema { .. } => (
@@ -355,25 +296,4 @@ pub(crate) fn failure(error: Error) -> Failure {
         _ => (Exit::Target, "check that the path exists and may be read and written"),
     };
     Failure::new(exit, error, hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_csv() {
-        assert_eq!(csv_cells(r#"dpkg,1,"a,""b""""#).unwrap(), ["dpkg", "1", r#"a,"b""#]);
-        assert_eq!(csv_cells("gem,,0").unwrap(), ["gem", "", "0"]);
-        assert!(csv_cells(r#"a,"b"#).is_err());
-        assert!(csv_cells(r#"a,"b"c"#).is_err());
-    }
-
-    #[test]
-    fn a_bad_line_is_answered_with_an_error() {
-        assert_eq!(answer("dpkg,1:1,2"), Ok(std::cmp::Ordering::Greater));
-        for line in ["dpkg,1", "morse,1,2", "dpkg,a:b:c,1", ""] {
-            assert!(answer(line).is_err(), "{line}");
-        }
-    }
 }
