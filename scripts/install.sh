@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs, on a bare Debian 12, what building, testing and the demo need from Debian. Silent when all is there.
-#   scripts/install.sh          as root
+#   scripts/install.sh [--tests | --kubernetes]          as root
 set -euo pipefail
 
 # One line per need: the command (or file) that shows it is there, and Debian's package.
@@ -28,6 +28,25 @@ needs=(
   "ip:iproute2"
   "python3:python3"
 )
+
+if [ "${1:-}" = --tests ]; then
+  needs+=(
+    "chromium:chromium"         # the dashboard, used as a person would
+    "node:nodejs"
+    "npm:npm"
+    "nats-server:nats-server"   # the agent's NATS output
+    "promtool:prometheus"       # reads the server's metrics
+    "umoci:umoci"               # bundles for plain runc
+    "htpasswd:apache2-utils"    # a registry with passwords
+  )
+elif [ "${1:-}" = --kubernetes ]; then
+  needs+=(
+    "etcd:etcd-server"          # what kube-apiserver keeps its objects in
+    "openssl:openssl"
+    "umoci:umoci"               # adds a layer to an image
+    "faketime:faketime"         # certificates of last week, a webhook of next week
+  )
+fi
 
 missing=()
 for need in "${needs[@]}"; do
