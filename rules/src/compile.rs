@@ -9,8 +9,11 @@ mod lower;
 mod net;
 mod paths;
 mod single;
+#[cfg(test)]
+mod soundness;
 mod specialise;
 mod term;
+mod text_set;
 mod warnings;
 
 pub(crate) use check::Memo;

@@ -310,10 +310,11 @@ pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
     if word.len() > MAX_WORD_BYTES {
         return None;
     }
+    let most = (word.len() / 3).clamp(1, 4);
     candidates
-        .filter(|candidate| candidate.len() <= MAX_WORD_BYTES)
+        .filter(|candidate| candidate.len() <= MAX_WORD_BYTES && candidate.len().abs_diff(word.len()) <= most)
         .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))
-        .filter(|(distance, _)| *distance <= (word.len() / 3).clamp(1, 4))
+        .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -21,6 +21,6 @@ pub(crate) use argument::Argument;
 pub(crate) use context::{Context, Subject, with_buffer};
 pub(crate) use event_names::{EVENT_NAMES, is_event_name};
 pub(crate) use kinds::KindSet;
-pub(crate) use table::{Field, FieldRef, Getter, Shape, Sources, find, suggestion};
+pub(crate) use table::{Field, FieldRef, Getter, Shape, Sources, find, is_field, suggestion};
 pub use table::{FieldInfo, FieldType, fields};
 pub(crate) use value::Value;

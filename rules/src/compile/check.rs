@@ -7,7 +7,7 @@ use super::{
     term::Term,
 };
 use crate::{
-    field::{Context, FieldRef, FieldType, Shape, Sources, Value},
+    field::{Context, FieldRef, FieldType, Getter, KindSet, Shape, Sources, Value},
     syntax::ast::{Modifier, Operand, Operator, Right},
 };
 
@@ -113,6 +113,12 @@ impl Check {
             Self::EventType(_) => return false,
             Self::Value { left, test } => (left, test),
         };
+        // At most one value: all of them and any of them are the same.
+        if let Term::Field(reference) = left
+            && let Getter::One(get) = reference.field.getter
+        {
+            return get(context, &reference.argument).is_some_and(|value| test.holds_for(&value, context));
+        }
         match test {
             Test::One {
                 single,
@@ -143,6 +149,20 @@ impl Check {
                 Test::Several(modifier, singles) => Some(holds_several(*modifier, singles, value)),
                 Test::Term { .. } => None,
             },
+        }
+    }
+
+    /// Kinds of kernel events for which it can hold, and for which it can fail.
+    pub(crate) fn possibilities(&self) -> (KindSet, KindSet) {
+        match self {
+            Self::EventType(types) => (types.kinds, types.kinds.not()),
+            Self::Value { left, test } => {
+                let kinds = match test {
+                    Test::Term { right, .. } => left.kinds().and(right.kinds()),
+                    _ => left.kinds(),
+                };
+                (kinds, KindSet::ALL)
+            }
         }
     }
 

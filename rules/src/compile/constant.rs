@@ -141,7 +141,7 @@ pub(crate) fn list(operator: Operator, kind: FieldType, constants: &[Constant]) 
             Single::PathPrefix(prefixes)
         }
         FieldType::Text if constants.len() == 1 => Single::TextEqual(constants[0].text.as_str().into()),
-        FieldType::Text => Single::TextIn(each().map(|constant| constant.text.as_str().into()).collect()),
+        FieldType::Text => Single::TextIn(each().map(|constant| constant.text.as_str()).collect()),
         FieldType::Number => Single::NumberIn(each().map(number).collect::<Result<_, _>>()?),
         FieldType::Decimal => {
             return Err(Uncompiled::new(

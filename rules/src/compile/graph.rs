@@ -2,8 +2,13 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::check::{Check, Memo};
-use crate::{field::Context, limits::MAX_NODE_DEPTH};
+use crate::{
+    field::{Context, KindSet},
+    limits::MAX_NODE_DEPTH,
+};
 
 /// A node, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,9 +31,11 @@ pub(crate) struct Graph {
     nodes: Vec<Node>,
     depths: Vec<u16>,
     costs: Vec<u32>,
+    /// Kinds of events for which a node can be true, and for which it can be false.
+    possible: Vec<(KindSet, KindSet)>,
     checks: Vec<Check>,
-    interned: HashMap<Node, NodeId>,
-    check_ids: HashMap<String, u32>,
+    interned: HashMap<Node, NodeId, RandomState>,
+    check_ids: HashMap<String, u32, RandomState>,
 }
 
 /// A condition is nested too deep to be evaluated safely.
@@ -50,8 +57,9 @@ impl Graph {
 
     /// Forgets what is only needed to add nodes.
     pub(crate) fn seal(&mut self) {
-        self.interned = HashMap::new();
-        self.check_ids = HashMap::new();
+        self.interned = HashMap::default();
+        self.check_ids = HashMap::default();
+        self.possible = Vec::new();
         self.nodes.shrink_to_fit();
     }
 
@@ -147,11 +155,41 @@ impl Graph {
                 .map(|part| self.costs[part.0 as usize])
                 .fold(1, u32::saturating_add),
         };
+        self.possible.push(self.possibilities(&node));
         self.interned.insert(node.clone(), id);
         self.nodes.push(node);
         self.depths.push(depth);
         self.costs.push(cost);
         id
+    }
+
+    /// What a node is for all events of one kind, where the kind alone decides it.
+    pub(crate) fn decided_by(&self, id: NodeId, kind: KindSet) -> Option<bool> {
+        let (can_hold, can_fail) = self.possible[id.0 as usize];
+        match (can_hold.contains(kind), can_fail.contains(kind)) {
+            (false, _) => Some(false),
+            (true, false) => Some(true),
+            (true, true) => None,
+        }
+    }
+
+    fn possibilities(&self, node: &Node) -> (KindSet, KindSet) {
+        let of = |id: &NodeId| self.possible[id.0 as usize];
+        match node {
+            Node::Const(true) => (KindSet::ALL, KindSet::NONE),
+            Node::Const(false) => (KindSet::NONE, KindSet::ALL),
+            Node::Check(index) => self.check(*index).possibilities(),
+            Node::Not(inner) => {
+                let (can_hold, can_fail) = of(inner);
+                (can_fail, can_hold)
+            }
+            Node::And(parts) => parts.iter().map(of).fold((KindSet::ALL, KindSet::NONE), |all, part| {
+                (all.0.and(part.0), all.1.with(part.1))
+            }),
+            Node::Or(parts) => parts.iter().map(of).fold((KindSet::NONE, KindSet::ALL), |all, part| {
+                (all.0.with(part.0), all.1.and(part.1))
+            }),
+        }
     }
 
     /// Whether the condition holds. Results are shared through `memo`, which must be fresh for each event.

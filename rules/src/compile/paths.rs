@@ -1,13 +1,11 @@
 //! Sets of path prefixes for `pmatch`: a path matches when one of them is the path or a folder above it.
 
-use std::collections::HashSet;
-
-use super::glob::Glob;
+use super::{glob::Glob, text_set::TextSet};
 
 /// Prefixes, compared component by component.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PathPrefixes {
-    plain: HashSet<Box<str>>,
+    plain: TextSet,
     /// Prefixes with wildcards in some component.
     globs: Vec<Vec<Glob>>,
     has_root: bool,
@@ -23,7 +21,7 @@ impl PathPrefixes {
             self.globs
                 .push(components.into_iter().map(|part| Glob::new(part, false)).collect());
         } else {
-            self.plain.insert(components.join("/").into());
+            self.plain.insert(&components.join("/"));
         }
     }
 
@@ -48,9 +46,7 @@ impl PathPrefixes {
             let parts: Vec<&str> = components(path).collect();
             return (1..=parts.len()).any(|end| self.plain.contains(parts[..end].join("/").as_str()));
         }
-        trimmed
-            .match_indices('/')
-            .map(|(slash, _)| slash)
+        memchr::memchr_iter(b'/', trimmed.as_bytes())
             .chain([trimmed.len()])
             .any(|end| self.plain.contains(&trimmed[..end]))
     }

@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 use regex::Regex;
 
-use super::{glob::Glob, net::IpNet, paths::PathPrefixes};
+use super::{glob::Glob, net::IpNet, paths::PathPrefixes, text_set::TextSet};
 use crate::field::{Value, with_buffer};
 
 /// A test that one value passes or not.
@@ -17,7 +17,7 @@ use crate::field::{Value, with_buffer};
 )]
 pub(crate) enum Single {
     TextEqual(Box<str>),
-    TextIn(HashSet<Box<str>>),
+    TextIn(TextSet),
     TextOrder(Order, Box<str>),
     Contains(Finder<'static>),
     /// Any of several, or one without regard to case.

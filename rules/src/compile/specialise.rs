@@ -33,6 +33,9 @@ pub(crate) fn specialise(
     place: Place,
     done: &mut HashMap<NodeId, NodeId>,
 ) -> Result<NodeId, TooDeep> {
+    if let Some(value) = graph.decided_by(id, kind) {
+        return Ok(graph.constant(value));
+    }
     if let Some(&known) = done.get(&id) {
         return Ok(known);
     }

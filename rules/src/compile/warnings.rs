@@ -1,5 +1,7 @@
 //! What loads and is suspicious all the same.
 
+use std::borrow::Cow;
+
 use super::lower::Scope;
 use crate::{
     diagnostic::{Code, Finding},
@@ -84,7 +86,11 @@ pub(super) fn about_check(tree: &Expr, scope: Scope<'_>, found: &mut Vec<Finding
     };
     for constant in constants {
         let text = &constant.text;
-        let bare: String = text.chars().filter(|character| !character.is_whitespace()).collect();
+        let bare: Cow<'_, str> = if text.contains(char::is_whitespace) {
+            text.split_whitespace().collect::<String>().into()
+        } else {
+            text.into()
+        };
         if *operator == Operator::Regex && is_plain_regex(text) {
             let message = format!(
                 "regex check with '{text}' may be optimized with simpler operators such as '=', 'contains', \
@@ -92,7 +98,7 @@ pub(super) fn about_check(tree: &Expr, scope: Scope<'_>, found: &mut Vec<Finding
             );
             warn(Code::LoadCompileCondition, constant, message);
         }
-        if bare.contains('.') && field::find(&bare, None, scope.sources).is_ok() {
+        if bare.contains('.') && field::is_field(&bare, scope.sources) {
             let message = format!("'{text}' may be a valid field misused as a const string value");
             warn(Code::LoadCompileCondition, constant, message);
         }

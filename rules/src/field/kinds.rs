@@ -48,6 +48,14 @@ impl KindSet {
         Self(self.0 | other.0)
     }
 
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) const fn not(self) -> Self {
+        Self(Self::ALL.0 & !self.0)
+    }
+
     /// The one kind of an event and its position in [`KindSet::EACH`]. `None` for events that no rule judges: losses.
     pub(crate) fn position(event: &Event) -> Option<usize> {
         Some(match &event.kind {

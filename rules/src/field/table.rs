@@ -294,6 +294,23 @@ pub(crate) fn find(name: &str, argument: Option<&str>, sources: Sources) -> Resu
     })
 }
 
+/// Whether that name without an argument is a field: what [`find`] says, without working out what else was meant.
+pub(crate) fn is_field(name: &str, sources: Sources) -> bool {
+    let in_source = |name: &str| {
+        by_name()
+            .get(name)
+            .and_then(|fields| fields.iter().find(|field| field.sources.contains(sources)))
+    };
+    if let Some(field) = in_source(name) {
+        return field.takes != Takes::Required;
+    }
+    ["evt.arg.", "evt.rawarg."].into_iter().any(|prefix| {
+        name.strip_prefix(prefix)
+            .is_some_and(|rest| ARGUMENT_NAMES.contains(&rest))
+            && in_source(prefix.trim_end_matches('.')).is_some()
+    })
+}
+
 fn with_argument(field: &'static Field, name: &str, argument: Option<&str>) -> Result<FieldRef, NoField> {
     let refuse = |message: String| Err(NoField { message, hint: None });
     let compiled = Argument::new(argument);
