@@ -9,7 +9,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use plimsoll_model::Note;
@@ -21,6 +21,7 @@ use crate::{
     identity::{self, Answer, Cgroups},
     images::Images,
     limits::{MAX_BATCHES, MAX_OUTPUTS},
+    output::{OutputError, OutputOptions, OutputSummary, Outputs, ReportDesk, SharedVitals, Vitals},
     pipeline::{Counts, Output, Pipeline, Setup, host_mount_namespace},
     raw::RawEvent,
     sensor::{Plan, SensorError},
@@ -35,6 +36,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use delivery::{Delivered, Delivery, Parcel};
+
 pub use replay::replay;
 
 /// How an agent runs.
@@ -47,8 +50,10 @@ pub struct Options {
     pub node: Option<String>,
     /// File into which everything that the sensors say is recorded.
     pub record: Option<PathBuf>,
-    /// Where alerts go.
+    /// Where alerts go on this machine.
     pub sinks: Vec<Box<dyn Sink>>,
+    /// Where alerts go over the network; `None`: nowhere.
+    pub outputs: Option<OutputOptions>,
     /// Called with every notice, on the thread that delivers alerts.
     pub notice: Box<dyn FnMut(&str) + Send>,
 }
@@ -58,8 +63,10 @@ pub struct Options {
 pub struct Summary {
     /// Counts of the pipeline.
     pub counts: Counts,
-    /// Alerts that a sink could not write.
+    /// Alerts that a sink could not write, and that found no room on their way there.
     pub undelivered: u64,
+    /// What each output over the network has done.
+    pub outputs: Vec<OutputSummary>,
 }
 
 /// Why an agent could not start or had to stop.
@@ -95,6 +102,9 @@ pub enum AgentError {
         #[source]
         source: io::Error,
     },
+    /// An output cannot work.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A thread could not be started.
     #[error("start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -109,6 +119,8 @@ enum Input {
 
 /// The pipeline is woken at least this often, to tell what is due.
 const TICK: Duration = Duration::from_millis(20);
+/// Heartbeats show a state of this age at most.
+const VITALS: Duration = Duration::from_secs(2);
 /// Events may be this long on their way from the kernel.
 const SLACK_NS: u64 = 20_000_000;
 
@@ -117,7 +129,7 @@ const SLACK_NS: u64 = 20_000_000;
 /// # Errors
 /// The sensors cannot be loaded, or a file cannot be opened.
 pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnOnce()) -> Result<Summary, AgentError> {
-    let (images, notes) = open_images(&options.images)?;
+    let (mut images, mut notes) = open_images(&options.images)?;
     let host_too = wants_host(&options.rules);
     let boot_offset_ns = boot_offset_ns();
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")
@@ -129,12 +141,20 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
         Some(path) => Some(record::Recorder::create(path, &boot_id, boot_offset_ns, &node)?),
         None => None,
     };
+    let vitals = vitals_of(&plan);
+    let (outputs, desk) = open_outputs(options.outputs.as_ref(), &node, &vitals)?;
+    if let Some(folder) = desk.folder() {
+        match images.add_server_folder(folder) {
+            Ok(more) => notes.extend(more),
+            Err(error) => tracing::warn!(%error, "folder of a server's scan reports not read"),
+        }
+    }
     let (sender, inputs) = sync_channel(MAX_BATCHES);
     let answers = sender.clone();
     let tell = move |cgroup_id, answer| answers.send(Input::Answer(cgroup_id, Box::new(answer))).is_ok();
     let cgroups = Cgroups::find();
     let existing = cgroups.list();
-    let (asker, _identity) = identity::start(cgroups, images, tell).map_err(AgentError::Thread)?;
+    let (asker, _identity) = identity::start(cgroups, images, desk, tell).map_err(AgentError::Thread)?;
     let mut eyes = watch::open(&plan, host_too)?;
     let processes = eyes.snapshot()?;
     // It holds the kernel's type information, tens of megabytes that nobody needs any more.
@@ -148,21 +168,20 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
         images_folder: options.images.display().to_string(),
         asker: Some(asker),
     };
-    let (outputs, delivery) = deliver(options.sinks, options.notice)?;
-    let mut run = Run {
-        pipeline: Pipeline::new(setup),
+    let delivery = Delivery {
+        sinks: options.sinks,
         outputs,
-        out: Vec::new(),
-        boot_offset_ns,
-        undelivered: 0,
+        notice: options.notice,
+        is_patient: false,
     };
+    let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
     run.say_notes(&notes);
     for (cgroup_id, path) in existing {
         run.pipeline.know(cgroup_id, path, &mut run.out);
     }
     for process in processes {
         if let Some(recorder) = &mut recorder {
-            recorder.process(&process)?;
+            recorder.process(&process);
         }
         run.pipeline.seed(process, &mut run.out);
     }
@@ -174,23 +193,60 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
     let _ = watcher.join();
     run.pipeline.finish(&mut run.out);
     let recorded = run.flush(recorder.as_mut());
-    let summary = run.end(delivery);
-    result.and(recorded)?;
-    if let Some(recorder) = recorder {
-        recorder.finish()?;
-    }
+    let finished = recorder.map_or(Ok(()), |recorder| recorder.finish(&run.pipeline));
+    let summary = run.end();
+    result.and(recorded).and(finished)?;
     Ok(summary)
 }
 
 struct Run {
     pipeline: Pipeline,
-    outputs: SyncSender<delivery::Parcel>,
+    parcels: SyncSender<Parcel>,
+    delivery: JoinHandle<Delivered>,
     out: Vec<Output>,
     boot_offset_ns: u64,
     undelivered: u64,
+    vitals: SharedVitals,
+    vitals_at: Instant,
 }
 
 impl Run {
+    fn start(
+        pipeline: Pipeline,
+        delivery: Delivery,
+        boot_offset_ns: u64,
+        vitals: SharedVitals,
+    ) -> Result<Self, AgentError> {
+        let (parcels, receiver) = sync_channel(MAX_OUTPUTS);
+        let delivery = thread::Builder::new()
+            .name("delivery".to_owned())
+            .spawn(move || delivery.run(&receiver))
+            .map_err(AgentError::Thread)?;
+        Ok(Self {
+            pipeline,
+            parcels,
+            delivery,
+            out: Vec::new(),
+            boot_offset_ns,
+            undelivered: 0,
+            vitals,
+            vitals_at: Instant::now(),
+        })
+    }
+
+    /// Lets outputs know how the agent is.
+    fn note_vitals(&mut self) {
+        if self.vitals_at.elapsed() < VITALS {
+            return;
+        }
+        self.vitals_at = Instant::now();
+        let containers = self.pipeline.running().collect();
+        let mut vitals = self.vitals.lock();
+        vitals.counts = self.pipeline.counts();
+        vitals.undelivered = self.undelivered;
+        vitals.containers = containers;
+    }
+
     fn say_notes(&mut self, notes: &[Note]) {
         for note in notes {
             self.out
@@ -212,7 +268,7 @@ impl Run {
                     for event in batch {
                         last_ns = event.time_ns.max(last_ns);
                         if let Some(recorder) = &mut recorder {
-                            recorder.event(&event)?;
+                            recorder.event(&event);
                         }
                         self.pipeline.push(event, &mut self.out);
                     }
@@ -228,6 +284,7 @@ impl Run {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             self.flush(recorder.as_deref_mut())?;
+            self.note_vitals();
         }
     }
 
@@ -238,42 +295,68 @@ impl Run {
                 recorder.container((**container).clone())?;
             }
             if let Some(parcel) = parcel(output)
-                && self.outputs.try_send(parcel).is_err()
+                && self.parcels.try_send(parcel).is_err()
             {
                 self.undelivered += 1;
             }
         }
-        Ok(())
+        recorder.map_or(Ok(()), |recorder| recorder.settle(&self.pipeline))
     }
 
-    fn end(self, delivery: JoinHandle<u64>) -> Summary {
-        drop(self.outputs);
-        let failed = delivery.join().unwrap_or(0);
+    fn end(self) -> Summary {
+        drop(self.parcels);
+        let delivered = self.delivery.join().unwrap_or_default();
         Summary {
             counts: self.pipeline.counts(),
-            undelivered: self.undelivered + failed,
+            undelivered: self.undelivered + delivered.failed,
+            outputs: delivered.outputs,
         }
     }
 }
 
-fn parcel(output: Output) -> Option<delivery::Parcel> {
+fn parcel(output: Output) -> Option<Parcel> {
     match output {
-        Output::Told(Told::New(alert)) => Some(delivery::Parcel::Alert(alert)),
-        Output::Told(Told::Changed(alert)) => Some(delivery::Parcel::Changed(alert)),
-        Output::Notice(text) => Some(delivery::Parcel::Notice(text)),
+        Output::Told(Told::New(alert)) => Some(Parcel::Alert(alert)),
+        Output::Told(Told::Changed(alert)) => Some(Parcel::Changed(alert)),
+        Output::Notice(text) => Some(Parcel::Notice(text)),
         Output::Identified(_) => None,
     }
 }
 
-type Delivery = (SyncSender<delivery::Parcel>, JoinHandle<u64>);
+type OpenOutputs = (Option<Outputs>, Arc<ReportDesk>);
 
-fn deliver(sinks: Vec<Box<dyn Sink>>, notice: Box<dyn FnMut(&str) + Send>) -> Result<Delivery, AgentError> {
-    let (sender, parcels) = sync_channel(MAX_OUTPUTS);
-    let handle = thread::Builder::new()
-        .name("sinks".to_owned())
-        .spawn(move || delivery::deliver(&parcels, sinks, notice))
-        .map_err(AgentError::Thread)?;
-    Ok((sender, handle))
+fn open_outputs(
+    options: Option<&OutputOptions>,
+    node: &str,
+    vitals: &SharedVitals,
+) -> Result<OpenOutputs, OutputError> {
+    let Some(options) = options else {
+        return Ok((None, Arc::default()));
+    };
+    let desk = Arc::new(ReportDesk::new(&options.state));
+    let outputs = Outputs::start(options, node, vitals, &desk)?;
+    Ok((outputs, desk))
+}
+
+/// What does not change as long as the agent runs: its kernel, and what goes unseen on it.
+fn vitals_of(plan: &Plan) -> SharedVitals {
+    let missing = plan
+        .entries
+        .iter()
+        .filter(|entry| entry.is_needed && entry.way.is_none())
+        .map(|entry| (entry.title.to_owned(), entry.without_it.to_owned()));
+    let partly = plan
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry.title.to_owned(), entry.way?.blind_to.to_owned())))
+        .filter(|(_, gap)| !gap.is_empty());
+    let vitals = SharedVitals::default();
+    *vitals.lock() = Vitals {
+        kernel: plan.release.clone(),
+        blind_spots: missing.chain(partly).collect(),
+        ..Vitals::default()
+    };
+    vitals
 }
 
 fn open_images(folder: &std::path::Path) -> Result<(Images, Vec<Note>), AgentError> {

@@ -6,6 +6,7 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use plimsoll_model::{
@@ -24,11 +25,22 @@ pub struct KnownImage {
     pub profile: CompiledProfile,
     /// Its files that can run.
     pub files: KnownFiles,
+    /// Where the scan came from.
+    pub source: ReportSource,
+}
+
+/// Where a scan report came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportSource {
+    /// The folder of scan reports of this machine. It wins.
+    Folder,
+    /// A server, through the agent's state folder.
+    Server,
 }
 
 impl KnownImage {
     /// Indexes a report.
-    pub fn new(mut report: ScanReport) -> Self {
+    pub fn new(mut report: ScanReport, source: ReportSource) -> Self {
         // The list of files says which package owns one; the packages' own lists are most of a report.
         for package in &mut report.sbom.packages {
             package.files = Vec::new();
@@ -37,6 +49,7 @@ impl KnownImage {
             profile: CompiledProfile::new(report.profile.clone()),
             files: KnownFiles::new(&report.files),
             report,
+            source,
         }
     }
 
@@ -88,7 +101,7 @@ impl KnownImage {
 /// All reports of a folder, and those that come later.
 #[derive(Debug, Default)]
 pub struct Images {
-    folder: Option<PathBuf>,
+    folders: Vec<(PathBuf, ReportSource)>,
     images: Vec<Arc<KnownImage>>,
     /// By config digest, then manifest digest: positions in `images`, later files win.
     by_digest: HashMap<Digest, usize>,
@@ -103,22 +116,36 @@ impl Images {
     /// The folder exists and cannot be listed.
     pub fn open(folder: &Path) -> io::Result<(Self, Vec<Note>)> {
         let mut images = Self {
-            folder: Some(folder.to_owned()),
+            folders: vec![(folder.to_owned(), ReportSource::Folder)],
             ..Self::default()
         };
-        let notes = images.refresh()?;
+        let notes = images.refresh(Duration::ZERO)?;
         Ok((images, notes))
     }
 
-    /// Adds one report.
-    pub fn add(&mut self, report: ScanReport) {
+    /// Reads a second folder too, into which reports from a server come. A broken file there is a note.
+    ///
+    /// # Errors
+    /// The folder exists and cannot be listed.
+    pub fn add_server_folder(&mut self, folder: &Path) -> io::Result<Vec<Note>> {
+        self.folders.push((folder.to_owned(), ReportSource::Server));
+        self.refresh(Duration::ZERO)
+    }
+
+    /// Adds one report. A server's does not replace one of this machine.
+    pub fn add(&mut self, report: ScanReport, source: ReportSource) {
         let position = self.images.len();
-        if let Some(digest) = report.image.manifest_digest {
-            self.by_digest.insert(digest, position);
+        let is_kept = |known: &usize| source == ReportSource::Server && self.images[*known].source != source;
+        let digests = [report.image.manifest_digest, Some(report.image.config_digest)];
+        for digest in digests.into_iter().flatten() {
+            if !self.by_digest.get(&digest).is_some_and(is_kept) {
+                self.by_digest.insert(digest, position);
+            }
         }
-        self.by_digest.insert(report.image.config_digest, position);
-        self.by_layers.insert(report.image.diff_ids.clone(), position);
-        self.images.push(Arc::new(KnownImage::new(report)));
+        if !self.by_layers.get(&report.image.diff_ids).is_some_and(is_kept) {
+            self.by_layers.insert(report.image.diff_ids.clone(), position);
+        }
+        self.images.push(Arc::new(KnownImage::new(report, source)));
     }
 
     /// How many reports there are.
@@ -140,46 +167,48 @@ impl Images {
         self.images.get(*position).cloned()
     }
 
-    /// Reads files that are new or changed.
+    /// Reads files that are new or changed, and that nobody has written to for `rest`: a scan may be writing one now.
     ///
     /// # Errors
-    /// The folder exists and cannot be listed.
-    pub fn refresh(&mut self) -> io::Result<Vec<Note>> {
-        let Some(folder) = self.folder.clone() else {
-            return Ok(Vec::new());
-        };
-        let mut paths = match list(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other?,
-        };
-        paths.sort();
+    /// A folder exists and cannot be listed.
+    pub fn refresh(&mut self, rest: Duration) -> io::Result<Vec<Note>> {
         let mut notes = Vec::new();
-        for path in paths {
-            let Ok(data) = fs::metadata(&path) else { continue };
-            if !data.is_file() || !self.read.insert((path.clone(), data.len(), data.modified().ok())) {
-                continue;
-            }
-            let name = path.display().to_string();
-            if data.len() > MAX_REPORT_BYTES {
-                notes.push(Note::new(
-                    NoteKind::Limit,
-                    name,
-                    format!("is over {MAX_REPORT_BYTES} bytes"),
-                ));
-            } else if self.images.len() >= MAX_REPORTS {
-                notes.push(Note::new(
-                    NoteKind::Limit,
-                    name,
-                    format!("is one more than {MAX_REPORTS} reports"),
-                ));
-            } else {
-                match read_report(&path) {
-                    Ok(report) => self.add(report),
-                    Err(reason) => notes.push(Note::new(NoteKind::Unreadable, name, reason)),
-                }
+        for (folder, source) in self.folders.clone() {
+            let mut paths = match list(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            paths.sort();
+            for path in paths {
+                notes.extend(self.read_once(&path, source, rest));
             }
         }
         Ok(notes)
+    }
+
+    fn read_once(&mut self, path: &Path, source: ReportSource, rest: Duration) -> Option<Note> {
+        let data = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let changed = data.modified().ok();
+        let is_fresh = changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age < rest));
+        if is_fresh || !self.read.insert((path.to_owned(), data.len(), changed)) {
+            return None;
+        }
+        let name = path.display().to_string();
+        if data.len() > MAX_REPORT_BYTES {
+            let text = format!("is over {MAX_REPORT_BYTES} bytes");
+            return Some(Note::new(NoteKind::Limit, name, text));
+        }
+        if self.images.len() >= MAX_REPORTS {
+            let text = format!("is one more than {MAX_REPORTS} reports");
+            return Some(Note::new(NoteKind::Limit, name, text));
+        }
+        match read_report(path) {
+            Ok(report) => {
+                self.add(report, source);
+                None
+            }
+            Err(reason) => Some(Note::new(NoteKind::Unreadable, name, reason)),
+        }
     }
 }
 

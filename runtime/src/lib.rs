@@ -7,6 +7,7 @@ pub mod identity;
 pub mod images;
 mod limits;
 mod load;
+pub mod output;
 mod phase;
 mod pipeline;
 pub mod raw;

@@ -77,6 +77,44 @@ pub(crate) const MAX_OUTPUTS: usize = 8_192;
 /// An alert says how many events were lost in this time before it.
 pub(crate) const LOSS_MEMORY_NS: u64 = 60_000_000_000;
 
+/// Notices of outputs that wait to be told.
+pub(crate) const MAX_NOTICES: usize = 256;
+/// Alerts between the thread that hands them out and one local sink.
+pub(crate) const MAX_LANE: usize = 1_024;
+/// Records that wait in memory while the spool's disk is full.
+pub(crate) const MAX_BACKLOG_BYTES: usize = 32 << 20;
+/// Files looked at in a spool's folder.
+pub(crate) const MAX_SPOOL_FILES: usize = 100_000;
+/// Body of one record that is read; far above [`MAX_SENT_ALERT_BYTES`].
+pub(crate) const MAX_RECORD_BYTES: usize = 16 << 20;
+/// An alert as it is sent, JSON: a server takes 256 KiB. Longer ones have their texts cut.
+pub(crate) const MAX_SENT_ALERT_BYTES: usize = 200 << 10;
+/// Records read at once for one output.
+pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
+/// A record that the other side refuses for its content is given up after so many tries.
+pub(crate) const MAX_REFUSALS: u32 = 5;
+/// A file that holds a token or an address.
+pub(crate) const MAX_SECRET_BYTES: u64 = 64 << 10;
+/// A file of certificates.
+pub(crate) const MAX_CA_BYTES: u64 = 4 << 20;
+/// An answer's body; reports apart.
+pub(crate) const MAX_HTTP_ANSWER_BYTES: usize = 1 << 20;
+/// Rows that a server takes in a heartbeat, and containers.
+pub(crate) const MAX_HEARTBEAT_ROWS: usize = 200;
+/// See [`MAX_HEARTBEAT_ROWS`].
+pub(crate) const MAX_HEARTBEAT_CONTAINERS: usize = 2_000;
+
+/// Running containers of images without report that are looked at again.
+pub(crate) const MAX_UNREPORTED: usize = 4_096;
+/// How often.
+pub(crate) const RECHECK: std::time::Duration = std::time::Duration::from_secs(3);
+/// A report that was written to so recently may not be whole yet.
+pub(crate) const REPORT_REST: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Items that wait until it is known whether they are a container's; more are dropped, and the capture says so.
+pub(crate) const MAX_RECORD_WAITING: usize = 262_144;
+/// They wait this long; a container's identity takes at most [`MAX_WAIT_NS`].
+pub(crate) const MAX_RECORD_WAIT_NS: u64 = MAX_WAIT_NS + 1_000_000_000;
 /// Bytes of items that a capture gathers before it writes a frame.
 pub(crate) const FRAME_BYTES: usize = 256 << 10;
 /// Largest frame of a capture that is read or written, decompressed. One item is far smaller: the longest is an exec with

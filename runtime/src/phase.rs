@@ -95,6 +95,30 @@ impl Sandbox {
         self.roles.is_empty()
     }
 
+    /// The scan of the image came while the container runs. Places that only a profile can tell are looked at again: who
+    /// serves, who was started by the server, who is a health check.
+    pub(crate) fn learn<'p>(&mut self, image: Arc<KnownImage>, find: impl Fn(ProcessKey) -> Option<&'p Process>) {
+        self.image = Some(image);
+        let Some(image) = &self.image else { return };
+        let profile = &image.profile;
+        let leads: Vec<ProcessKey> = self
+            .roles
+            .iter()
+            .filter(|(_, role)| role.is_lead)
+            .map(|(key, _)| *key)
+            .collect();
+        let serves = |process: &Process| leads.contains(&process.key) && profile.is_main(process);
+        for (key, role) in &mut self.roles {
+            role.origin = None;
+            let Some(process) = find(*key) else { continue };
+            if role.phase == Phase::Entrypoint && process.lineage().any(serves) {
+                role.phase = Phase::Serving;
+            } else if role.phase == Phase::Session && profile.is_health_check(&process.args) {
+                role.phase = Phase::Probe;
+            }
+        }
+    }
+
     /// Places a process that ran before the agent; parents come first.
     pub(crate) fn seed(&mut self, seen: &Seen) {
         let process = &seen.event.process;

@@ -8,15 +8,16 @@ use std::{
     sync::Arc,
 };
 
-use plimsoll_model::{Container, EventKind, LossReason, ProcessKey};
+use plimsoll_model::{Container, EventKind, LossReason, Note, ProcessKey};
 use plimsoll_rules::RuleSet;
 
 use crate::{
     alert::{Causes, Told},
     identity::{Answer, Asker},
+    images::{KnownImage, ReportSource},
     limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
     phase::Sandbox,
-    raw::{RawEvent, RawKind},
+    raw::{RawEvent, RawKind, RawTask},
     snapshot::RawProcess,
     state::{ProcessTree, Seen},
 };
@@ -35,6 +36,17 @@ pub(crate) enum Output {
     Notice(String),
     /// A cgroup was found to be a container's: a capture records it.
     Identified(Box<Container>),
+}
+
+/// Whose a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Belongs {
+    /// A container's: by its cgroup, or by the namespaces that it entered.
+    Inside,
+    /// The host's.
+    Outside,
+    /// Its cgroup's identity has been asked for.
+    Open,
 }
 
 /// Everything that is given to a pipeline at its start.
@@ -153,6 +165,11 @@ impl Pipeline {
 
     /// Takes in what a cgroup is, and processes what waited for it.
     pub(crate) fn answer(&mut self, cgroup_id: u64, answer: Answer, out: &mut Vec<Output>) {
+        let answer = match answer {
+            Answer::Report { image } => return self.report(cgroup_id, image, out),
+            Answer::Notes(notes) => return self.say_notes(notes, out),
+            answer => answer,
+        };
         let mut known_as = None;
         let mut queue = VecDeque::new();
         match self.places.remove(&cgroup_id) {
@@ -164,15 +181,13 @@ impl Pipeline {
             Some(Place::Host) | None => {}
         }
         let place = match answer {
-            Answer::Host => Place::Host,
+            Answer::Host | Answer::Report { .. } | Answer::Notes(_) => Place::Host,
             Answer::Container {
                 container,
                 image,
                 notes,
             } => {
-                for note in notes {
-                    self.notice(format!("scan report {}: {}", note.subject, note.detail), out);
-                }
+                self.say_notes(notes, out);
                 if let Some(id) = known_as {
                     self.rename(&id, &container.id);
                 }
@@ -184,6 +199,49 @@ impl Pipeline {
             self.route(seen, out);
         }
         self.drain_told(out);
+    }
+
+    /// The scan of a running container's image came: from now on its profile judges.
+    fn report(&mut self, cgroup_id: u64, image: Arc<KnownImage>, out: &mut Vec<Output>) {
+        let Some(Place::Container(id)) = self.places.get(&cgroup_id) else {
+            return;
+        };
+        let Some(sandbox) = self.sandboxes.get_mut(id) else {
+            return;
+        };
+        let tree = &self.tree;
+        sandbox.learn(image, |key| tree.process(key));
+        self.counts.known_images += 1;
+        let text = format!(
+            "container {} has a scan report now: its profile judges it",
+            sandbox.container.name
+        );
+        out.push(Output::Notice(text));
+    }
+
+    /// Whose a task is, as far as it is known now.
+    pub(crate) fn belongs(&self, task: &RawTask) -> Belongs {
+        match self.places.get(&task.cgroup_id) {
+            Some(Place::Container(_)) => Belongs::Inside,
+            Some(Place::Waiting(_)) => Belongs::Open,
+            Some(Place::Host) | None if self.by_mount_namespace.contains_key(&task.mount_namespace) => Belongs::Inside,
+            Some(Place::Host) | None => Belongs::Outside,
+        }
+    }
+
+    /// Containers with processes, and where their scan came from.
+    pub(crate) fn running(&self) -> impl Iterator<Item = (Arc<Container>, Option<ReportSource>)> {
+        let running = self.sandboxes.values().filter(|sandbox| !sandbox.is_empty());
+        running.map(|sandbox| {
+            let source = sandbox.image.as_ref().map(|image| image.source);
+            (Arc::clone(&sandbox.container), source)
+        })
+    }
+
+    fn say_notes(&mut self, notes: Vec<Note>, out: &mut Vec<Output>) {
+        for note in notes {
+            self.notice(format!("scan report {}: {}", note.subject, note.detail), out);
+        }
     }
 
     /// Tells what is due at this wall-clock time, and gives up on identities that take too long.

@@ -64,6 +64,11 @@ impl ProcessTree {
         }
     }
 
+    /// A process as it is now.
+    pub(crate) fn process(&self, key: ProcessKey) -> Option<&Process> {
+        self.find(key).map(|entry| &*entry.process)
+    }
+
     /// Processes that were not remembered because the tree was full.
     pub(crate) fn untracked(&self) -> u64 {
         self.untracked

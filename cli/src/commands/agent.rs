@@ -14,6 +14,7 @@ use std::{
 use plimsoll_rules::{Diagnostic, RuleFile, RuleSet};
 use plimsoll_runtime::{
     agent::{self, AgentError, Options, Summary},
+    output::{OutputError, OutputOptions, OutputSummary, Pace, ServerOptions},
     sensor::{Kernel, Needs, plan},
     sink::{self, Sink, SinkOptions},
 };
@@ -55,7 +56,42 @@ pub(crate) struct Arguments {
     /// Also append alerts as JSON lines to a file
     #[arg(long, value_name = "FILE")]
     alert_file: Option<PathBuf>,
-    /// Record what the sensors say into a file
+    /// Send alerts to this Plimsoll server, and fetch scan reports from it
+    #[arg(long, value_name = "URL", help_heading = "Outputs")]
+    server: Option<String>,
+    /// Token that admits this agent to the server, once
+    #[arg(long, value_name = "TOKEN|@FILE", requires = "server", help_heading = "Outputs")]
+    #[arg(env = "PLIMSOLL_ENROLMENT_TOKEN", hide_env_values = true)]
+    enrolment_token: Option<String>,
+    /// Trust only these certificates (PEM) for the server, instead of the system's
+    #[arg(long, value_name = "FILE", requires = "server", help_heading = "Outputs")]
+    server_ca: Option<PathBuf>,
+    /// Allow plain http to a server on another machine
+    #[arg(long, requires = "server", help_heading = "Outputs")]
+    insecure_server: bool,
+    /// Post each alert to this URL in Falco's JSON shape
+    #[arg(long, value_name = "URL|@FILE", help_heading = "Outputs")]
+    webhook: Option<String>,
+    /// Publish alerts to NATS JetStream
+    #[arg(long, value_name = "URL|@FILE", help_heading = "Outputs")]
+    nats: Option<String>,
+    /// Subject that alerts are published to
+    #[arg(
+        long,
+        value_name = "SUBJECT",
+        default_value = "plimsoll.alerts",
+        help_heading = "Outputs"
+    )]
+    nats_subject: String,
+    /// Folder of what must survive a restart: alerts that wait, this agent's token, reports of a server
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "/var/lib/plimsoll/agent",
+        help_heading = "Outputs"
+    )]
+    state: PathBuf,
+    /// Record what the sensors say of containers into a file
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
     /// Replay a recording instead of watching this machine
@@ -83,6 +119,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         node: arguments.node.clone(),
         record: arguments.record.clone(),
         sinks: open_sinks(&arguments)?,
+        outputs: outputs(&arguments),
         notice: Box::new(|text| eprintln!("notice: {}", plimsoll_policy::escape(text))),
     };
     let summary = match &arguments.replay {
@@ -94,7 +131,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 fn watch(options: Options) -> Result<Summary, Failure> {
-    let plan = plan(&Needs::all(), &Kernel::probe());
+    let plan = plan(&Needs::wanted_by(options.rules.wants()), &Kernel::probe());
     if plan.ways().next().is_none() && !is_root() {
         let error = anyhow::anyhow!("attach sensors: this user may not load BPF programs");
         return Err(Failure::new(
@@ -103,7 +140,11 @@ fn watch(options: Options) -> Result<Summary, Failure> {
             "run as root; --replay FILE judges a recording as anybody",
         ));
     }
-    for entry in plan.entries.iter().filter(|entry| entry.way.is_none()) {
+    for entry in plan
+        .entries
+        .iter()
+        .filter(|entry| entry.is_needed && entry.way.is_none())
+    {
         eprintln!("notice: {} go unseen: {}", entry.title, entry.without_it);
     }
     let (images, rules) = (options.images.display().to_string(), options.rules.rules().len());
@@ -147,6 +188,25 @@ fn open_sinks(arguments: &Arguments) -> Result<Vec<Box<dyn Sink>>, Failure> {
             })
         })
         .collect()
+}
+
+/// `None` when alerts stay on this machine: then no state folder is needed.
+fn outputs(arguments: &Arguments) -> Option<OutputOptions> {
+    let is_any = arguments.server.is_some() || arguments.webhook.is_some() || arguments.nats.is_some();
+    is_any.then(|| OutputOptions {
+        state: arguments.state.clone(),
+        server: arguments.server.as_ref().map(|url| ServerOptions {
+            url: url.clone(),
+            enrolment_token: arguments.enrolment_token.clone(),
+            ca: arguments.server_ca.clone(),
+            allow_plain: arguments.insecure_server,
+        }),
+        webhook: arguments.webhook.clone(),
+        nats: arguments.nats.clone(),
+        nats_subject: arguments.nats_subject.clone(),
+        updates: arguments.updates,
+        pace: Pace::NORMAL,
+    })
 }
 
 fn load_rules(paths: &[PathBuf], no_shipped_rules: bool) -> Result<RuleSet, Failure> {
@@ -262,9 +322,26 @@ fn explain(error: AgentError) -> Failure {
             Exit::Target,
             "use a file that this version's `plimsoll agent --record` wrote",
         ),
+        AgentError::Output(error) => (Exit::Usage, output_hint(error)),
         AgentError::Thread(_) => (Exit::Incomplete, "raise the limit of threads"),
     };
     Failure::new(exit, error, hint)
+}
+
+fn output_hint(error: &OutputError) -> &'static str {
+    match error {
+        OutputError::Address { output: "server", .. } => {
+            "use https, or --insecure-server if the network is yours alone"
+        }
+        OutputError::Address { .. } => "give a URL with scheme and host, or @FILE that holds one",
+        OutputError::File { .. } => "name a file that you may read",
+        OutputError::Client { .. } => "check --server-ca, or the system's certificates",
+        OutputError::NoToken { .. } => {
+            "give --enrolment-token; an admin of the server makes one (Agents in the dashboard)"
+        }
+        OutputError::Spool { .. } => "give --state a folder that you may write to and no other agent uses",
+        OutputError::Thread(_) => "raise the limit of threads",
+    }
 }
 
 fn report(summary: &Summary) {
@@ -281,7 +358,25 @@ fn report(summary: &Summary) {
         (counts.unknown_containers, "containers not identified in time"),
         (summary.undelivered, "alerts or notices not written"),
     ];
+    for output in &summary.outputs {
+        eprintln!(
+            "done: output {}: {} alerts sent{}",
+            output.name,
+            output.delivered,
+            rest(output)
+        );
+    }
     for (count, what) in losses.into_iter().filter(|(count, _)| *count > 0) {
         eprintln!("done: {count} {what}");
     }
+}
+
+fn rest(output: &OutputSummary) -> String {
+    let parts = [
+        (output.waiting, "wait on disk for the next start"),
+        (output.refused, "refused by the other side"),
+        (output.lost, "lost"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    parts.map(|(count, what)| format!(", {count} {what}")).collect()
 }

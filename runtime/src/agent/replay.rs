@@ -2,11 +2,12 @@
 
 use std::{fs::File, io::BufReader, path::Path, sync::Arc};
 
-use super::{AgentError, Options, Run, Summary, deliver, open_images, record::failed};
+use super::{AgentError, Delivery, Options, Run, Summary, open_images, open_outputs, record::failed};
 use crate::{
     capture::{Item, Reader},
     identity::Answer,
     images::Images,
+    output::SharedVitals,
     pipeline::{Output, Pipeline, Setup, host_mount_namespace},
 };
 
@@ -39,14 +40,15 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         images_folder: options.images.display().to_string(),
         asker: None,
     };
-    let (outputs, delivery) = deliver(options.sinks, options.notice)?;
-    let mut run = Run {
-        pipeline: Pipeline::new(setup),
+    let vitals = SharedVitals::default();
+    let (outputs, _) = open_outputs(options.outputs.as_ref(), &setup.node, &vitals)?;
+    let delivery = Delivery {
+        sinks: options.sinks,
         outputs,
-        out: Vec::new(),
-        boot_offset_ns,
-        undelivered: 0,
+        notice: options.notice,
+        is_patient: true,
     };
+    let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
     run.say_notes(&notes);
     for note in capture_notes {
         run.out
@@ -65,7 +67,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
     })?;
     run.pipeline.finish(&mut run.out);
     run.send();
-    Ok(run.end(delivery))
+    Ok(run.end())
 }
 
 impl Run {
@@ -73,7 +75,7 @@ impl Run {
     fn send(&mut self) {
         for output in self.out.drain(..) {
             if let Some(parcel) = super::parcel(output)
-                && self.outputs.send(parcel).is_err()
+                && self.parcels.send(parcel).is_err()
             {
                 self.undelivered += 1;
             }

@@ -48,6 +48,13 @@ impl Cgroups {
         found
     }
 
+    /// Whether a cgroup is still there; true when nobody can tell.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.mount
+            .as_ref()
+            .is_none_or(|mount| mount.join(path.trim_start_matches('/')).exists())
+    }
+
     /// Path of a cgroup: from the process that was seen in it, else by a walk.
     pub(crate) fn path_of(&self, cgroup_id: u64, pid: i32) -> Option<String> {
         let mount = self.mount.as_ref()?;

@@ -9,15 +9,16 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use plimsoll_model::{Container, ContainerRuntime, Note};
+use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Note};
 
 use super::{Case, Cgroups, Identified, identify, recognise};
 use crate::{
     images::{Images, KnownImage},
-    limits::{LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS},
+    limits::{LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_UNREPORTED, RECHECK, REPORT_REST},
+    output::ReportDesk,
 };
 
 /// Which cgroup is this?
@@ -36,6 +37,13 @@ pub(crate) struct Question {
 pub(crate) enum Answer {
     /// No container's.
     Host,
+    /// A container that is known already: a scan of its image came late.
+    Report {
+        /// The scan.
+        image: Arc<KnownImage>,
+    },
+    /// Reports could not be read while they were looked for again.
+    Notes(Vec<Note>),
     /// A container's.
     Container {
         /// The container; its runtime is `Unknown` when no engine's file named it in time.
@@ -68,18 +76,22 @@ impl Asker {
     }
 }
 
-/// Starts the thread. It ends when the asker is dropped.
+/// Starts the thread. It ends when the asker is dropped. Reports that are nowhere are asked for at the desk.
 pub(crate) fn start(
     cgroups: Cgroups,
     images: Images,
+    desk: Arc<ReportDesk>,
     answer: impl FnMut(u64, Answer) -> bool + Send + 'static,
 ) -> std::io::Result<(Asker, JoinHandle<()>)> {
     let (sender, receiver) = sync_channel(MAX_QUESTIONS);
     let lookup = Lookup {
         cgroups,
         images,
+        desk,
         answer,
         open: VecDeque::new(),
+        unreported: VecDeque::new(),
+        rechecked: Instant::now(),
     };
     let handle = thread::Builder::new()
         .name("identity".to_owned())
@@ -90,16 +102,28 @@ pub(crate) fn start(
 struct Lookup<A> {
     cgroups: Cgroups,
     images: Images,
+    desk: Arc<ReportDesk>,
     answer: A,
     open: VecDeque<(Question, Instant)>,
+    /// Containers that run without a report of their image, oldest first.
+    unreported: VecDeque<Unreported>,
+    rechecked: Instant,
+}
+
+struct Unreported {
+    cgroup_id: u64,
+    cgroup_path: String,
+    image: ContainerImage,
+    diff_ids: Vec<Digest>,
 }
 
 impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
     fn run(mut self, questions: &Receiver<Question>) {
         loop {
-            let next = match self.open.is_empty() {
-                true => questions.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                false => questions.recv_timeout(LOOKUP_PAUSE),
+            let next = match (self.open.is_empty(), self.unreported.is_empty()) {
+                (true, true) => questions.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (true, false) => questions.recv_timeout(RECHECK),
+                (false, _) => questions.recv_timeout(LOOKUP_PAUSE),
             };
             match next {
                 Ok(question) => self.open.push_back((question, Instant::now())),
@@ -118,6 +142,48 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
                     }
                 }
             }
+            if !self.unreported.is_empty() && self.rechecked.elapsed() >= RECHECK && !self.recheck() {
+                return;
+            }
+        }
+    }
+
+    /// Looks for reports that came while their containers run. False: nobody listens any more.
+    fn recheck(&mut self) -> bool {
+        self.rechecked = Instant::now();
+        let notes = self.refresh(REPORT_REST);
+        if !notes.is_empty() && !(self.answer)(0, Answer::Notes(notes)) {
+            return false;
+        }
+        for waiting in std::mem::take(&mut self.unreported) {
+            if !self.cgroups.exists(&waiting.cgroup_path) {
+                continue;
+            }
+            match self.images.find(&waiting.image, &waiting.diff_ids) {
+                Some(image) => {
+                    if !(self.answer)(waiting.cgroup_id, Answer::Report { image }) {
+                        return false;
+                    }
+                }
+                None => {
+                    self.want(&waiting.image);
+                    self.unreported.push_back(waiting);
+                }
+            }
+        }
+        true
+    }
+
+    fn refresh(&mut self, rest: Duration) -> Vec<Note> {
+        self.images.refresh(rest).unwrap_or_else(|error| {
+            tracing::warn!(%error, "folder of scan reports not read");
+            Vec::new()
+        })
+    }
+
+    fn want(&self, image: &ContainerImage) {
+        if let Some(digest) = image.config_digest.or(image.manifest_digest) {
+            self.desk.want(digest);
         }
     }
 
@@ -153,11 +219,20 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         if image.is_none()
             && let Some(wanted) = &container.image
         {
-            match self.images.refresh() {
-                Ok(found) => notes = found,
-                Err(error) => tracing::warn!(%error, "folder of scan reports not read"),
-            }
+            notes = self.refresh(Duration::ZERO);
             image = self.images.find(wanted, &diff_ids);
+            if image.is_none() {
+                self.want(wanted);
+                if self.unreported.len() >= MAX_UNREPORTED {
+                    self.unreported.pop_front();
+                }
+                self.unreported.push_back(Unreported {
+                    cgroup_id: container.cgroup_id,
+                    cgroup_path: container.cgroup_path.clone(),
+                    image: wanted.clone(),
+                    diff_ids,
+                });
+            }
         }
         Answer::Container {
             container: Box::new(container),

@@ -31,7 +31,11 @@ fn reads_reports_and_says_what_is_none() {
     assert!(notes[1].detail.contains("plimsoll.scan/v9"), "{notes:?}");
 
     write("redis.json", &serde_json::to_vec(&redis_report()).unwrap());
-    assert_eq!(images.refresh().unwrap(), [], "what was refused is not said again");
+    assert_eq!(
+        images.refresh(std::time::Duration::ZERO).unwrap(),
+        [],
+        "what was refused is not said again"
+    );
     assert!(images.find(&wanted(Some(1), None), &[]).is_some());
     assert!(images.find(&wanted(Some(2), None), &[]).is_none());
     assert_eq!(images.len(), 1);
@@ -45,7 +49,7 @@ fn a_folder_that_is_not_there_yet_is_empty() {
     assert!(images.is_empty() && notes.is_empty());
     fs::create_dir(&path).unwrap();
     fs::write(path.join("redis.json"), serde_json::to_vec(&redis_report()).unwrap()).unwrap();
-    images.refresh().unwrap();
+    images.refresh(std::time::Duration::ZERO).unwrap();
     assert_eq!(images.len(), 1);
 }
 
@@ -57,7 +61,7 @@ fn config_digest_goes_before_manifest_digest() {
         report.image.config_digest = digest(config);
         report.image.manifest_digest = Some(digest(manifest));
         report.image.diff_ids = vec![digest(config + 100)];
-        images.add(report);
+        images.add(report, ReportSource::Folder);
     }
     let config_of = |image: ContainerImage| images.find(&image, &[]).map(|found| found.report.image.config_digest);
     assert_eq!(config_of(wanted(Some(1), Some(12))), Some(digest(1)));
@@ -114,7 +118,7 @@ fn an_origin_names_package_and_flaws_unless_the_file_was_replaced() {
         flaw("CVE-2", 0, true),
         flaw("CVE-3", 1, false),
     ]);
-    let image = KnownImage::new(report);
+    let image = KnownImage::new(report, ReportSource::Folder);
     let origin = image.make_origin(REDIS, ExeFile::default());
     assert_eq!(origin.package.as_deref(), Some("redis-server 5:7.0.15"));
     assert_eq!((origin.vulnerability_count, origin.known_exploited), (2, true));

@@ -19,7 +19,7 @@ fn phases(scene: &Scene) -> Vec<String> {
     assert_eq!(container.runtime, ContainerRuntime::Unknown);
     let mut report = redis_report();
     report.profile.entrypoint.push(program(SUPERVISOR));
-    let image = Arc::new(KnownImage::new(report));
+    let image = Arc::new(KnownImage::new(report, crate::images::ReportSource::Folder));
     let mut sandbox = Sandbox::new(container, Some(image), HOST_MOUNTS);
     let mut tree = ProcessTree::new(0);
     let mut lines = Vec::new();
@@ -191,4 +191,40 @@ fn a_server_behind_an_init_that_ran_before_the_agent_serves() {
     let shell = scene.fork(server);
     scene.exec(shell, DASH, &["sh"]);
     assert_eq!(phases(&scene), ["redis-server: Serving", "dash: Serving"]);
+}
+
+#[test]
+fn a_scan_that_comes_late_puts_everybody_in_the_place_that_they_would_have() {
+    let container = Arc::new(unknown_container(CGROUP, "", "c"));
+    let mut sandbox = Sandbox::new(container, None, HOST_MOUNTS);
+    let mut tree = ProcessTree::new(0);
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    let helper = scene.fork(room.first);
+    scene.exec(helper, "/usr/bin/id", &["id"]);
+    scene.exec(room.first, REDIS, &["redis-server"]);
+    let worker = scene.fork(room.first);
+    let probe = scene.enter(room, DASH, &["/bin/sh", "-c", "redis-cli ping"]);
+    let session = scene.enter(room, DASH, &["sh"]);
+    for item in &scene.items {
+        let seen = match item {
+            Item::Process(process) => Some(tree.adopt(process.clone())),
+            Item::Event(event) => tree.apply(event.clone()),
+            Item::Start { .. } | Item::Container(_) => None,
+        };
+        if let Some(seen) = seen.filter(|seen| seen.event.process.cgroup_id == CGROUP) {
+            sandbox.advance(&seen);
+        }
+    }
+    let image = KnownImage::new(redis_report(), crate::images::ReportSource::Server);
+    sandbox.learn(Arc::new(image), |key| tree.process(key));
+    let mut phase = |pid: i32| {
+        let key = crate::state::key_of(scene.task(pid));
+        sandbox.roles[&key].phase
+    };
+    assert_eq!(phase(room.first), Phase::Serving);
+    assert_eq!(phase(worker), Phase::Serving);
+    assert_eq!(phase(helper), Phase::Entrypoint);
+    assert_eq!(phase(probe), Phase::Probe);
+    assert_eq!(phase(session), Phase::Session);
 }

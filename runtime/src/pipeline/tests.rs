@@ -29,7 +29,7 @@ fn pipeline(asker: Option<Asker>) -> Pipeline {
 
 fn redis_images() -> Images {
     let mut images = Images::default();
-    images.add(redis_report());
+    images.add(redis_report(), ReportSource::Folder);
     images
 }
 
