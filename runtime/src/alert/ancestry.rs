@@ -13,10 +13,17 @@ pub(crate) fn ancestry(process: &Process, inside: Option<usize>) -> Vec<ProcessS
     let Some(inside) = inside else {
         return ancestors.take(MAX_ALERT_HOST_ANCESTORS).map(summarise).collect();
     };
-    ancestors
-        .take((inside + 1).min(MAX_ALERT_ANCESTORS))
+    let chain: Vec<&Process> = ancestors.take(inside + 1).collect();
+    // A copy of the runtime that has not started a program of the container yet still has the runtime's arguments.
+    let outside = chain.get(inside).copied();
+    let is_copy = |ancestor: &Process| outside.is_some_and(|one| ancestor.exe == one.exe && ancestor.args == one.args);
+    let copies = chain.iter().rev().take_while(|ancestor| is_copy(ancestor)).count();
+    let own = chain.len() - copies;
+    chain
+        .into_iter()
+        .take(MAX_ALERT_ANCESTORS)
         .enumerate()
-        .map(|(position, ancestor)| match position < inside {
+        .map(|(position, ancestor)| match position < own {
             true => summarise(ancestor),
             false => named(ancestor),
         })
