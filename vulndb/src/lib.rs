@@ -23,6 +23,7 @@ mod support;
 mod tables;
 mod update;
 pub mod version;
+mod vex;
 
 pub use age::DEFAULT_MAX_AGE;
 pub use database::{Database, SearchRow, SourceStatus, Status, default_path};
@@ -32,3 +33,4 @@ pub use import::{ImportOptions, ImportSummary, SourceSummary, import};
 pub use publishers::default_feeds;
 pub use rematch::{Change, rematch};
 pub use update::{FeedOutcome, FeedSource, Location, UpdateOptions, UpdateSummary, update};
+pub use vex::{Suppressed, VexDocument, VexOutcome, VexStatement, VexStatus, apply_vex, read_vex, write_openvex};

@@ -74,3 +74,9 @@ pub(crate) const MAX_STATE_BYTES: u64 = 64 << 10;
 
 /// Feeds that are downloaded at the same time.
 pub(crate) const PARALLEL_DOWNLOADS: usize = 4;
+
+/// Longest VEX document, in bytes. Red Hat's longest has about 20 MiB.
+pub(crate) const MAX_VEX_BYTES: usize = 64 << 20;
+
+/// Statements of one VEX document.
+pub(crate) const MAX_VEX_STATEMENTS: usize = 500_000;
