@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/install.sh
+scripts/install.sh --tests
 
 echo "== format" >&2
 cargo fmt --all --check
@@ -28,3 +28,7 @@ fi
 
 echo "== tests" >&2
 cargo test --workspace --locked
+
+# The whole line from image to dashboard, with the command that was just built. Without BPF it replays a recorded run.
+echo "== the demo, its dashboard in a real browser" >&2
+PLIMSOLL=target/debug/plimsoll scripts/demo/run.sh --in-browser </dev/null

@@ -3,9 +3,11 @@
 # what was flagged. Ends with 0 only when normal work raised nothing and each bad act was flagged exactly once.
 #   scripts/demo/run.sh                   as root on Debian 12; everything it makes is below target/demo
 #   scripts/demo/run.sh --save-recording  also keeps this run as scripts/demo/recording, for machines without BPF
+#   scripts/demo/run.sh --in-browser      also uses the dashboard in a real Chromium; screenshots go to target/demo/screenshots
 #   PLIMSOLL=FILE scripts/demo/run.sh     with that command, building none
 # Without root or BPF it says why and replays that recording.
 set -euo pipefail
+mode=${1:-}
 demo_scripts=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$demo_scripts/../.." && pwd)
 demo_out=$top/target/demo
@@ -20,6 +22,8 @@ mkdir -p "$demo_out/log" "$demo_out/reports"
 . "$demo_scripts/workload.sh"
 # shellcheck source=scripts/demo/checks.sh
 . "$demo_scripts/checks.sh"
+# shellcheck source=scripts/demo/dashboard.sh
+. "$demo_scripts/dashboard.sh"
 
 started=$SECONDS
 say() { printf '\n== %3d s  %s\n' "$((SECONDS - started))" "$*"; }
@@ -29,7 +33,7 @@ clean_up() {
   for id in "${container_ids[@]}"; do
     podman rm --force --time 2 "$id" >/dev/null 2>&1 || true
   done
-  for id in ${agent_pid:-} ${registry_pid:-}; do
+  for id in ${agent_pid:-} ${server_pid:-} ${registry_pid:-}; do
     kill "$id" 2>/dev/null && wait "$id" 2>/dev/null || true
   done
   rm -rf "${registry_folder:-}"
@@ -75,7 +79,11 @@ for name in redis postgres nginx; do
 done
 
 say "vulnerability database"
-import_advisories "${1:-}"
+import_advisories "$mode"
+
+say "a server with the dashboard"
+start_server
+echo "$server_url"
 
 say "scan: from the registry, an OCI layout, a docker-archive"
 scan_images
@@ -98,12 +106,20 @@ for act in "${acts[@]}"; do
   "act_$act"
   expect_alert "$act"
 done
+say "the dashboard has all of it"
+check_dashboard
+if [ "$mode" = --in-browser ]; then
+  "$top/scripts/test-browser.sh" "$server_url" "$server_password" "$demo_out/screenshots"
+fi
 stop_agent
 expect_nothing_else
 
 say "the same run, replayed from its recording, says the same"
 expect_same_from_replay
-if [ "${1:-}" = --save-recording ]; then
+if [ "$mode" = --save-recording ]; then
   save_recording "$demo_scripts/recording"
 fi
 say "done: normal work raised nothing, ${#acts[@]} bad acts were flagged once each"
+if [ -t 0 ] && [ -t 1 ]; then
+  serve_until_interrupted
+fi
