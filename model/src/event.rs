@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Container, Phase};
+use crate::{Call, Container, Phase};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub enum EventKind {
         created: bool,
         /// Inode number; 0 when not known.
         inode: u64,
+        /// Path as the caller wrote it, read from its memory when the call returned; `None` when nobody asked for it.
+        #[serde(default)]
+        asked: Option<String>,
         /// Negative errno of a failed open, else 0. Sensors that see only successes always say 0.
         error: i32,
     },
@@ -89,6 +92,8 @@ pub enum EventKind {
         /// Protocol.
         transport: Transport,
     },
+    /// A system call returned that a rule asks for by its name.
+    Call(Box<Call>),
     /// Events were lost: never silent.
     Lost {
         /// How many, since the last such event.
@@ -207,6 +212,9 @@ pub struct Credentials {
     pub egid: u32,
     /// Audit login user; `None` when unset.
     pub login_uid: Option<u32>,
+    /// Effective capabilities, bit by number (capabilities(7)); `None` when not known.
+    #[serde(default)]
+    pub capabilities: Option<u64>,
 }
 
 /// The file that a process executes.

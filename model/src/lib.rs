@@ -4,6 +4,7 @@
 //! Every document that leaves a process carries a `schema` string (`plimsoll.<noun>/v<major>`); see [`schema`].
 
 mod alert;
+mod call;
 mod container;
 mod digest;
 mod event;
@@ -22,6 +23,7 @@ mod vulnerability;
 pub use alert::{
     Alert, AlertImage, ExecutableOrigin, ExpectedFact, FollowUp, MAX_EXPECTED, ProcessSummary, Reason, RuleValue,
 };
+pub use call::{Call, CallObject, CallSet, SystemCall};
 pub use container::{Container, ContainerImage, ContainerRuntime, Pod};
 pub use digest::{Digest, DigestError};
 pub use event::{

@@ -8,6 +8,7 @@ mod graph;
 mod lower;
 mod net;
 mod paths;
+mod reads;
 mod single;
 #[cfg(test)]
 mod soundness;
@@ -20,6 +21,8 @@ pub(crate) use check::Memo;
 pub(crate) use event_types::TypeSet;
 pub(crate) use graph::{Graph, NodeId};
 pub(crate) use lower::{Lowered, Lowering, MacroTree, Scope};
+pub use reads::ReadPaths;
+pub(crate) use reads::read_paths;
 pub(crate) use specialise::{Place as Location, VARIANTS, specialise, variant};
 pub(crate) use term::Term;
 pub(crate) use warnings::{deprecated_field, deprecation};

@@ -3,6 +3,7 @@
 
 mod argument;
 mod audit;
+mod call;
 mod container;
 mod context;
 mod descriptor;
@@ -12,6 +13,7 @@ mod flags;
 mod image;
 mod kinds;
 mod missing;
+mod names;
 mod origin;
 mod process;
 mod table;

@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 
+use plimsoll_model::CallSet;
+
 use crate::{
     Diagnostic, ImageObservation, ImageSubject, Observation, Rule, Source,
     assemble::assemble,
-    compile::{Graph, Location, Memo, NodeId, variant},
+    compile::{Graph, Location, Memo, NodeId, ReadPaths, variant},
     diagnostic::{Code, Collector, Finding},
     field::{Context, KindSet, Subject},
     load::{self, Version},
@@ -40,6 +42,7 @@ pub struct RuleSet {
     /// Rules of all other sources.
     pub(crate) by_source: Vec<(Source, u32, NodeId)>,
     pub(crate) needs: EventNeeds,
+    pub(crate) read_paths: ReadPaths,
 }
 
 thread_local! {
@@ -154,6 +157,11 @@ impl RuleSet {
     pub fn wants(&self) -> EventNeeds {
         self.needs
     }
+
+    /// Which files' reading can make an enabled `syscall` rule true: an over-approximation, never less.
+    pub fn read_paths(&self) -> ReadPaths {
+        self.read_paths.clone()
+    }
 }
 
 /// What upstream needs plugins for and we do without: the newest versions whose rules we read.
@@ -182,6 +190,8 @@ pub struct EventNeeds {
     pub container: EventKinds,
     /// Needed from processes on the host.
     pub host: EventKinds,
+    /// A rule reads paths as the caller wrote them (`fd.nameraw`).
+    pub asked_paths: bool,
 }
 
 /// Kinds of events that sensors can be told to deliver or not.
@@ -203,4 +213,6 @@ pub struct EventKinds {
     pub bind: bool,
     /// Sockets that begin to accept.
     pub listen: bool,
+    /// System calls by their names.
+    pub calls: CallSet,
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Files opened so that they can be written. The kernel's own struct file is read, never the caller's memory. */
+/*
+ * Files opened so that they can be written, and those whose reading a rule asks for. The kernel's own struct file is
+ * read; the caller's memory only for the path as it was written, where a rule asks for that.
+ */
 #pragma once
 
 #include "path.h"
@@ -18,6 +21,14 @@ INLINE bool is_harmless_device(u32 device)
 	       (major >= 136 && major <= 143);
 }
 
+/* Reading is told of files and folders; what devices and sockets give is no secret that a rule could name. */
+INLINE bool is_worth_reading(struct inode *inode)
+{
+	u16 type = READ(inode, i_mode) & S_IFMT;
+
+	return type == S_IFREG || type == S_IFDIR;
+}
+
 INLINE bool is_worth_sending(struct inode *inode)
 {
 	u16 type = READ(inode, i_mode) & S_IFMT;
@@ -27,11 +38,120 @@ INLINE bool is_worth_sending(struct inode *inode)
 	return type != S_IFCHR || !is_harmless_device(READ(inode, i_rdev));
 }
 
+/* Which opens for reading leave the kernel, as the loaded rules say: none, those of `read_places`, or all. */
+enum { READS_NONE = 0, READS_SOME = 1, READS_ALL = 2 };
+
+/* Set by the loader. */
+const volatile u8 reads = READS_NONE;
+const volatile u8 reads_with_dots = 0; /* also those whose caller wrote `..` */
+const volatile u8 ask_paths = 0;       /* send paths as the caller wrote them */
+
+#define PLACE_BYTES 32
+#define MAX_DOT_SEARCH 256
+
+/* First two components of a path, cut to PLACE_BYTES; an empty second one stands for everything below the first. */
+struct read_place {
+	char first[PLACE_BYTES];
+	char second[PLACE_BYTES];
+};
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_HASH);
+	MAP_TYPE(key, struct read_place);
+	MAP_TYPE(value, u8);
+	MAP_INT(max_entries, 1024);
+} read_places SECTION(".maps");
+
+/* Whether rules ask for reads in the upper part of the tree that a file is in: a walk without a copy. */
+INLINE bool is_read_place(struct file *file, struct fs_struct *fs)
+{
+	struct path path = read_path(&file->f_path), root = read_path(&fs->root);
+	struct dentry *dentry = path.dentry, *first = NULL, *second = NULL;
+	struct vfsmount *vfsmount = path.mnt;
+	struct mount *mount = (void *)vfsmount - (u64)&((struct mount *)0)->mnt;
+	struct dentry *top = READ(vfsmount, mnt_root);
+	struct read_place place = {};
+
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
+		if (dentry == root.dentry && vfsmount == root.mnt)
+			break;
+		if (dentry == top) {
+			struct mount *above = READ(mount, mnt_parent);
+
+			if (above == mount)
+				break;
+			dentry = READ(mount, mnt_mountpoint);
+			mount = above;
+			vfsmount = &mount->mnt;
+			top = READ(vfsmount, mnt_root);
+			continue;
+		}
+		struct dentry *parent = READ(dentry, d_parent);
+
+		if (parent == dentry)
+			break;
+		second = first;
+		first = dentry;
+		dentry = parent;
+	}
+	if (!first)
+		return false;
+	bpf_probe_read_kernel_str(place.first, PLACE_BYTES, READ(first, d_name.name));
+	if (bpf_map_lookup_elem(&read_places, &place))
+		return true;
+	if (!second)
+		return false;
+	bpf_probe_read_kernel_str(place.second, PLACE_BYTES, READ(second, d_name.name));
+	return bpf_map_lookup_elem(&read_places, &place) != NULL;
+}
+
+/* The path argument of the system call that opens, by its number; 0 for other ways to open. */
+INLINE u64 asked_path(struct task_struct *task)
+{
+	struct pt_regs *regs = bpf_task_pt_regs(task);
+	u64 number = CALL_NUMBER(regs);
+
+	if (number == NR_OPENAT || number == NR_OPENAT2)
+		return ARGUMENT1(regs);
+	if (number == NR_OPEN || number == NR_CREAT)
+		return ARGUMENT0(regs);
+	return 0;
+}
+
+INLINE bool has_dots(struct scratch *scratch, u32 length)
+{
+	bool was_dot = false;
+
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < MAX_DOT_SEARCH; i++) {
+		char letter = scratch->text[i];
+
+		if (i >= length || !letter)
+			break;
+		if (letter == '.' && was_dot)
+			return true;
+		was_dot = letter == '.';
+	}
+	/* Longer than we look: let user space decide. */
+	return length > MAX_DOT_SEARCH;
+}
+
 INLINE void send_open(struct file *file, struct task_struct *task)
 {
 	struct inode *inode = READ(file, f_inode);
+	struct fs_struct *fs = task->fs;
+	bool is_sent = READ(file, f_mode) & FMODE_WRITE || reads == READS_ALL;
+	u32 asked = 0;
 
+	/* What is opened to be executed is the exec's matter. */
+	if (!(READ(file, f_mode) & FMODE_WRITE) && READ(file, f_flags) & FMODE_EXEC)
+		return;
+	if (!is_sent && (reads == READS_NONE || !is_worth_reading(inode)))
+		return;
 	if (!is_worth_sending(inode))
+		return;
+	if (!is_sent && !reads_with_dots && !is_read_place(file, fs))
 		return;
 	struct scratch *scratch = take_scratch();
 
@@ -40,12 +160,19 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 		return;
 	}
 	struct open_record *record = &scratch->open;
-	struct fs_struct *fs = task->fs;
 
+	if (ask_paths)
+		asked = append_user_string(scratch, asked_path(task));
+	if (!is_sent && reads_with_dots && !has_dots(scratch, asked) && !is_read_place(file, fs)) {
+		give_back(scratch);
+		return;
+	}
 	fill_head(&record->head, KIND_OPEN, task);
 	record->inode = READ(inode, i_ino);
 	record->mode = READ(file, f_mode);
 	record->flags = READ(file, f_flags);
+	record->asked_length = asked;
+	record->padding = 0;
 	record->path_flags = append_path(scratch, read_path(&file->f_path), read_path(&fs->root), &record->path_length);
 	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
 	give_back(scratch);
@@ -71,7 +198,7 @@ int on_file_open(u64 *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 mode = file->f_mode;
 
-	if (mode & FMODE_WRITE && is_wanted(task) && !is_internal(file, mode))
+	if ((mode & FMODE_WRITE || reads) && is_wanted(task) && !is_internal(file, mode))
 		send_open(file, task);
 	return 0;
 }
@@ -83,7 +210,7 @@ int on_file_opened(u64 *ctx)
 	struct file *file = (void *)ctx[3];
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!IS_ERROR(file) && READ(file, f_mode) & FMODE_WRITE && is_wanted(task))
+	if (!IS_ERROR(file) && (reads || READ(file, f_mode) & FMODE_WRITE) && is_wanted(task))
 		send_open(file, task);
 	return 0;
 }
@@ -108,7 +235,7 @@ int on_open_returned(struct syscall_exit *ctx)
 		return 0;
 	bpf_probe_read_kernel(&file, sizeof(file), slot + (u32)fd);
 	/* Another thread may have closed it since: then there is nothing left to tell from. */
-	if (file && READ(file, f_mode) & FMODE_WRITE)
+	if (file && (reads || READ(file, f_mode) & FMODE_WRITE))
 		send_open(file, task);
 	return 0;
 }

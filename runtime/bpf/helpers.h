@@ -15,11 +15,13 @@ static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*bpf_get_socket_cookie)(void *ctx) = (void *)46;
 static long (*bpf_probe_read_user)(void *dst, u32 size, const void *from) = (void *)112;
 static long (*bpf_probe_read_kernel)(void *dst, u32 size, const void *from) = (void *)113;
+static long (*bpf_probe_read_user_str)(void *dst, u32 size, const void *from) = (void *)114;
 static long (*bpf_probe_read_kernel_str)(void *dst, u32 size, const void *from) = (void *)115;
 static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*bpf_seq_write)(struct seq_file *seq, const void *data, u32 length) = (void *)127;
 static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158; /* since 5.11 */
+static struct pt_regs *(*bpf_task_pt_regs)(struct task_struct *task) = (void *)175; /* since 5.15 */
 static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 
 /*

@@ -79,6 +79,7 @@ struct file {
 	u32 f_flags;
 	struct inode *f_inode;
 	struct path f_path;
+	void *private_data;
 };
 
 struct fdtable {
@@ -122,11 +123,17 @@ struct pid {
 	struct upid numbers[1];
 };
 
+/* kernel_cap_t: two words before 6.3, one long word since; the same bytes in little endian. */
+struct capabilities {
+	u64 bits;
+};
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	struct capabilities cap_effective;
 };
 
 struct tty_driver {
@@ -198,9 +205,12 @@ struct in6_addr {
 };
 
 struct sock_common {
+	u32 skc_daddr;
 	u32 skc_rcv_saddr;
+	u16 skc_dport; /* network order */
 	u16 skc_num;
 	u16 skc_family;
+	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
@@ -208,6 +218,41 @@ struct sock {
 	struct sock_common __sk_common;
 	u16 sk_protocol;
 };
+
+struct socket {
+	struct sock *sk;
+};
+
+/* The caller's registers as they were at the call; only the result's register has changed. */
+#ifdef __TARGET_ARCH_x86
+struct pt_regs {
+	unsigned long di, si, dx, r10, r8, orig_ax;
+};
+#define CALL_NUMBER(regs) READ(regs, orig_ax)
+#define ARGUMENT0(regs) READ(regs, di)
+#define ARGUMENT1(regs) READ(regs, si)
+#define ARGUMENT2(regs) READ(regs, dx)
+#define ARGUMENT3(regs) READ(regs, r10)
+#define NR_OPEN 2
+#define NR_CREAT 85
+#define NR_OPENAT 257
+#define NR_OPENAT2 437
+#else
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+};
+#define CALL_NUMBER(regs) ((u32)READ(regs, syscallno))
+#define ARGUMENT0(regs) READ(regs, orig_x0)
+#define ARGUMENT1(regs) READ(regs, regs[1])
+#define ARGUMENT2(regs) READ(regs, regs[2])
+#define ARGUMENT3(regs) READ(regs, regs[3])
+#define NR_OPEN 0xffff /* neither exists there */
+#define NR_CREAT 0xffff
+#define NR_OPENAT 56
+#define NR_OPENAT2 437
+#endif
 
 struct seq_file;
 
@@ -259,10 +304,12 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 #define PIDTYPE_SID 3
 #define SIGNAL_GROUP_EXIT 4
 #define FMODE_WRITE 0x2
+#define FMODE_EXEC 0x20 /* in f_flags, never given by a caller */
 #define FMODE_BACKING 0x2000000
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define S_IFREG 0100000
+#define S_IFDIR 0040000
 #define S_IFCHR 0020000
 #define S_IFIFO 0010000
 #define OVERLAYFS_MAGIC 0x794c7630

@@ -10,10 +10,12 @@
 #define MAX_PATH 4096
 #define MAX_ARGS 4096
 #define MAX_FILENAME 1024
+#define MAX_ASKED 4000
 #define TEXT_BYTES 16384
 
 /* All texts of the longest record fit: offsets never wrap. */
 _Static_assert(MAX_FILENAME + 2 * MAX_PATH + MAX_ARGS <= TEXT_BYTES, "texts overlap");
+_Static_assert(MAX_PATH + 3 * MAX_ASKED < TEXT_BYTES, "texts overlap");
 
 /* One text area with room behind it, so that a write of at most MAX_ARGS at any masked offset stays inside. */
 struct scratch {
@@ -23,6 +25,7 @@ struct scratch {
 		struct exec_record exec;
 		struct open_record open;
 		struct cgroup_record cgroup;
+		struct call_record call;
 	};
 	char text[TEXT_BYTES + MAX_ARGS];
 };
@@ -76,6 +79,18 @@ INLINE u32 append_string(struct scratch *scratch, const void *from, u32 limit)
 {
 	u32 at = offset(scratch);
 	long length = bpf_probe_read_kernel_str(&scratch->text[at], limit, from);
+
+	if (length <= 0)
+		return 0;
+	scratch->used = at + (u32)length;
+	return (u32)length;
+}
+
+/* The same from the caller's memory. */
+INLINE u32 append_user_string(struct scratch *scratch, u64 from)
+{
+	u32 at = offset(scratch);
+	long length = bpf_probe_read_user_str(&scratch->text[at], MAX_ASKED, (void *)from);
 
 	if (length <= 0)
 		return 0;

@@ -18,7 +18,8 @@ enum kind {
 	KIND_BIND = 7,
 	KIND_LISTEN = 8,
 	KIND_TASK = 9,
-	KIND_COUNT = 10,
+	KIND_CALL = 10,
+	KIND_COUNT = 11,
 };
 
 struct task_record {
@@ -31,6 +32,7 @@ struct task_record {
 	s32 session_id;
 	u32 tty_major, tty_minor;
 	char comm[16];
+	u64 capabilities; /* effective */
 };
 
 struct head_record {
@@ -45,6 +47,7 @@ enum {
 	PATH_REACHED_ROOT = 1, /* the walk ended at the task's root */
 	PATH_DETACHED = 2,     /* no file system holds it: a memfd, a pipe */
 	PATH_CUT = 4,          /* deeper or longer than we walk */
+	OBJECT_SOCKET = 8,     /* of a call's object: no path but a struct socket_object */
 };
 
 struct file_record {
@@ -71,7 +74,28 @@ struct open_record {
 	u32 flags;
 	u32 path_length;
 	u32 path_flags;
-	/* path */
+	u32 asked_length; /* 0: nobody asked for it */
+	u32 padding;
+	/* path as the caller wrote it, path */
+};
+
+struct call_record {
+	struct head_record head;
+	u32 call; /* model: SystemCall::ALL */
+	u32 object_flags;
+	s64 result;
+	u64 arguments[4];
+	u16 lengths[4]; /* of the object, and of up to three texts */
+	/* object: a path or a socket_object; texts */
+};
+
+struct socket_object {
+	u16 family;
+	u16 protocol;
+	u16 local_port; /* host order */
+	u16 remote_port;
+	u8 local[16]; /* IPv4: first 4 bytes */
+	u8 remote[16];
 };
 
 struct address_record {

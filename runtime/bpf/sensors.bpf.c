@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* All sensors in one object: they share the ring buffer. The planner loads only the programs that it needs. */
 
+#include "call.h"
 #include "file.h"
 #include "process.h"
 #include "snapshot.h"

@@ -24,6 +24,7 @@ use crate::{
     output::{OutputError, OutputOptions, OutputSummary, Outputs, ReportDesk, SharedVitals, Vitals},
     pipeline::{Counts, Output, Pipeline, Setup, host_mount_namespace},
     raw::RawEvent,
+    read::Filter,
     sensor::{Plan, SensorError},
     sink::Sink,
 };
@@ -130,7 +131,7 @@ const SLACK_NS: u64 = 20_000_000;
 /// The sensors cannot be loaded, or a file cannot be opened.
 pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnOnce()) -> Result<Summary, AgentError> {
     let (mut images, mut notes) = open_images(&options.images)?;
-    let host_too = wants_host(&options.rules);
+    let filter = Filter::for_rules(&options.rules);
     let boot_offset_ns = boot_offset_ns();
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .unwrap_or_default()
@@ -155,7 +156,7 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
     let cgroups = Cgroups::find();
     let existing = cgroups.list();
     let (asker, _identity) = identity::start(cgroups, images, desk, tell).map_err(AgentError::Thread)?;
-    let mut eyes = watch::open(&plan, host_too)?;
+    let mut eyes = watch::open(&plan, &filter)?;
     let processes = eyes.snapshot()?;
     // It holds the kernel's type information, tens of megabytes that nobody needs any more.
     drop(plan);
@@ -364,12 +365,6 @@ fn open_images(folder: &std::path::Path) -> Result<(Images, Vec<Note>), AgentErr
         folder: folder.display().to_string(),
         source,
     })
-}
-
-/// Whether a rule needs more of the host's processes than the tree does.
-fn wants_host(rules: &RuleSet) -> bool {
-    let host = rules.wants().host;
-    host.open_read || host.open_write || host.connect || host.bind || host.listen
 }
 
 fn wall_clock_ns() -> u64 {

@@ -16,7 +16,7 @@ pub use reader::Reader;
 pub use writer::Writer;
 
 /// Version of the format that this build writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"PLIMCAP\n";
 

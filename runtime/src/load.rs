@@ -29,6 +29,12 @@ const TRACEFS: &[&str] = &["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 pub(crate) struct Constants {
     /// See [`crate::read::Filter::containers_only`].
     pub(crate) containers_only: bool,
+    /// Which opens for reading leave the kernel: `enum` of `bpf/file.h`.
+    pub(crate) reads: u8,
+    /// Also those whose caller wrote `..`.
+    pub(crate) reads_with_dots: bool,
+    /// Opens carry the path as the caller wrote it.
+    pub(crate) ask_paths: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub(crate) ring_bytes: u32,
 }
@@ -75,15 +81,26 @@ impl KernelTypes {
     fn load(&self, bytes: &[u8], constants: Option<&Constants>) -> Result<Ebpf, SensorError> {
         let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(constants) = constants {
-            let containers_only: &'static u8 = if constants.containers_only { &1 } else { &0 };
-            // Objects that are loaded later by the same loader do not have this constant.
+            // Objects that are loaded later by the same loader do not have these constants.
             loader
-                .override_global("containers_only", containers_only, false)
+                .override_global("containers_only", byte(u8::from(constants.containers_only)), false)
+                .override_global("reads", byte(constants.reads), false)
+                .override_global("reads_with_dots", byte(u8::from(constants.reads_with_dots)), false)
+                .override_global("ask_paths", byte(u8::from(constants.ask_paths)), false)
                 .map_max_entries("events", constants.ring_bytes);
         }
         loader
             .load(bytes)
             .map_err(|error| SensorError::Load { reason: chain(&error) })
+    }
+}
+
+/// The loader keeps borrows for as long as it lives.
+fn byte(value: u8) -> &'static u8 {
+    match value {
+        0 => &0,
+        1 => &1,
+        _ => &2,
     }
 }
 
@@ -101,6 +118,13 @@ pub(crate) fn count_misses(object: &Ebpf) -> u64 {
         .sum()
 }
 
+/// What the functions behind system calls are called; they take the caller's registers.
+const CALL_PREFIX: &str = if cfg!(target_arch = "x86_64") {
+    "__x64_sys_"
+} else {
+    "__arm64_sys_"
+};
+
 const TASK_ITERATOR: &str = "on_task";
 
 /// Loads the sensors' object and attaches what `plan` says; the task iterator is loaded and started when it is asked for.
@@ -113,7 +137,13 @@ pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTyp
             program: TASK_ITERATOR,
             reason: explain(&error),
         })?;
-    let programs: Vec<Program> = plan.ways().flat_map(|way| way.programs).copied().collect();
+    // Two needs can share a program.
+    let mut programs: Vec<Program> = Vec::new();
+    for program in plan.ways().flat_map(|way| way.programs) {
+        if !programs.contains(program) {
+            programs.push(*program);
+        }
+    }
     let cgroup_root = plan.cgroup_root.as_deref();
     with_tracefs(
         programs
@@ -205,6 +235,12 @@ fn attach(
             let fexit: &mut FExit = find(object, program.name)?;
             fexit
                 .load(function, &types.hooks)
+                .and_then(|()| fexit.attach().map(drop))
+        }
+        Hook::SystemCall(call) => {
+            let fexit: &mut FExit = find(object, program.name)?;
+            fexit
+                .load(&format!("{CALL_PREFIX}{call}"), &types.hooks)
                 .and_then(|()| fexit.attach().map(drop))
         }
         Hook::BtfTracepoint(tracepoint) => {

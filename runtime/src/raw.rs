@@ -1,7 +1,7 @@
 //! Events as the sensors give them: one task, one thing, nothing looked up. The seam between the kernel side
 //! (`sensor`, `wire`, `capture`) and the state side (`state`, `identity`, `pipeline`); a capture file stores these.
 
-use plimsoll_model::{Credentials, ExeFile, FileAccess, LossReason, SocketAddress, Transport};
+use plimsoll_model::{Call, Credentials, ExeFile, FileAccess, LossReason, SocketAddress, Transport};
 use serde::{Deserialize, Serialize};
 
 /// One event from a sensor.
@@ -110,6 +110,9 @@ pub enum RawKind {
         created: bool,
         /// Inode number.
         inode: u64,
+        /// Path as the caller wrote it; `None` when the filter does not ask for it.
+        #[serde(default)]
+        asked: Option<String>,
     },
     /// Called `connect(2)`.
     Connect {
@@ -146,4 +149,6 @@ pub enum RawKind {
         /// Where.
         reason: LossReason,
     },
+    /// A system call returned.
+    Call(Box<Call>),
 }

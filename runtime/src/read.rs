@@ -12,6 +12,7 @@ use aya::{
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
 };
 use plimsoll_model::LossReason;
+use plimsoll_rules::{ReadPaths, RuleSet};
 
 use crate::{
     limits,
@@ -22,13 +23,38 @@ use crate::{
     wire,
 };
 
+mod places;
+
 /// What may leave the kernel; derived from loaded rules and profiles. Fork, exec and exit always may: the process tree
 /// is built from them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     /// Only containers' events leave the kernel (processes in another pid or mount namespace than the host's first
     /// process).
     pub containers_only: bool,
+    /// Which opens for reading leave the kernel.
+    pub reads: ReadPaths,
+    /// Opens carry the path as the caller wrote it, read from the caller's memory.
+    pub asked_paths: bool,
+}
+
+impl Filter {
+    /// Lets through what these rules can match, and what profiles judge.
+    pub fn for_rules(rules: &RuleSet) -> Self {
+        let wants = rules.wants();
+        let host = wants.host;
+        let reads = rules.read_paths();
+        Self {
+            containers_only: !(host.open_read
+                || host.open_write
+                || host.connect
+                || host.bind
+                || host.listen
+                || !host.calls.is_empty()),
+            asked_paths: wants.asked_paths || reads.with_dots,
+            reads,
+        }
+    }
 }
 
 /// The attached sensors. Everything is detached when it is dropped.
@@ -78,9 +104,13 @@ impl Eyes {
         plan.require_tree()?;
         let constants = Constants {
             containers_only: filter.containers_only,
+            reads: places::mode(plan, &filter.reads),
+            reads_with_dots: filter.reads.with_dots,
+            ask_paths: filter.asked_paths,
             ring_bytes,
         };
         let mut object = load::load_sensors(plan, &constants, &*KernelTypes::shared()?)?;
+        places::fill(&mut object, &filter.reads)?;
         Ok(Self {
             ring: RingBuf::try_from(take(&mut object, "events")?).map_err(refused("events"))?,
             lost_by_kernel: PerCpuArray::try_from(take(&mut object, "lost")?).map_err(refused("lost"))?,

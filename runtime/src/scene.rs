@@ -155,6 +155,7 @@ impl Scene {
             access: FileAccess::Write,
             created: true,
             inode: 7,
+            asked: None,
         };
         self.push(pid, kind);
     }

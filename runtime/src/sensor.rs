@@ -3,16 +3,38 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use plimsoll_model::SystemCall;
+use plimsoll_rules::EventNeeds;
+
+mod accept;
 mod bind;
 mod cgroup;
+mod change_mode;
+mod change_owner;
+mod change_user;
 mod connect;
+mod enter_namespace;
 mod exec;
 mod exit;
 mod fork;
 mod kernel;
+mod link;
 mod listen;
+mod load_bpf;
+mod load_module;
+mod make_folder;
+mod make_socket;
+mod memory_file;
+mod mount;
+mod open_read;
 mod open_write;
 mod plan;
+mod redirect;
+mod rename;
+mod symlink;
+mod trace;
+mod unlink;
+mod unshare;
 
 pub use kernel::Kernel;
 pub use plan::{Plan, Planned, plan};
@@ -36,6 +58,89 @@ pub enum Need {
     Bind,
     /// A socket began to accept connections.
     Listen,
+    /// A file was opened for reading, where [`crate::read::Filter::reads`] asks for it.
+    OpenRead,
+    /// Files removed: `unlinkat`, `unlink`.
+    Unlink,
+    /// Files renamed: `renameat2`, `renameat`, `rename`.
+    Rename,
+    /// Hard links made: `linkat`, `link`.
+    Link,
+    /// Symbolic links made: `symlinkat`, `symlink`.
+    Symlink,
+    /// Folders made and removed: `mkdirat`, `mkdir`, `rmdir`.
+    MakeFolder,
+    /// Permissions of files changed: `fchmodat`, `fchmod`, `chmod`.
+    ChangeMode,
+    /// Owners of files changed: `fchownat`, `fchown`, `chown`, `lchown`.
+    ChangeOwner,
+    /// Users and groups changed: `setuid`, `setgid`, `setreuid`, `setregid`, `setresuid`, `setresgid`, `capset`.
+    ChangeUser,
+    /// Namespaces entered: `setns`.
+    EnterNamespace,
+    /// Namespaces made: `unshare`.
+    Unshare,
+    /// File systems mounted, roots changed: `mount`, `umount2`, `pivot_root`, `chroot`.
+    Mount,
+    /// Processes traced or written to: `ptrace`, `process_vm_writev`.
+    Trace,
+    /// Kernel modules loaded: `init_module`, `finit_module`.
+    LoadModule,
+    /// BPF used: `bpf`.
+    LoadBpf,
+    /// Files made in memory: `memfd_create`, `userfaultfd`.
+    MemoryFile,
+    /// Standard streams put onto sockets: `dup3`, `dup2`, `dup`.
+    Redirect,
+    /// Sockets made: `socket`.
+    MakeSocket,
+    /// Connections accepted: `accept4`, `accept`.
+    Accept,
+}
+
+impl Need {
+    /// The system calls that it tells of, all of them together; empty for needs that are no calls.
+    pub const fn calls(self) -> &'static [SystemCall] {
+        match self {
+            Self::Unlink => &[SystemCall::Unlinkat, SystemCall::Unlink],
+            Self::Rename => &[SystemCall::Renameat2, SystemCall::Renameat, SystemCall::Rename],
+            Self::Link => &[SystemCall::Linkat, SystemCall::Link],
+            Self::Symlink => &[SystemCall::Symlinkat, SystemCall::Symlink],
+            Self::MakeFolder => &[SystemCall::Mkdirat, SystemCall::Mkdir, SystemCall::Rmdir],
+            Self::ChangeMode => &[SystemCall::Fchmodat, SystemCall::Fchmod, SystemCall::Chmod],
+            Self::ChangeOwner => &[
+                SystemCall::Fchownat,
+                SystemCall::Fchown,
+                SystemCall::Chown,
+                SystemCall::Lchown,
+            ],
+            Self::ChangeUser => &[
+                SystemCall::Setuid,
+                SystemCall::Setgid,
+                SystemCall::Setreuid,
+                SystemCall::Setregid,
+                SystemCall::Setresuid,
+                SystemCall::Setresgid,
+                SystemCall::Capset,
+            ],
+            Self::EnterNamespace => &[SystemCall::Setns],
+            Self::Unshare => &[SystemCall::Unshare],
+            Self::Mount => &[
+                SystemCall::Mount,
+                SystemCall::Umount2,
+                SystemCall::PivotRoot,
+                SystemCall::Chroot,
+            ],
+            Self::Trace => &[SystemCall::Ptrace, SystemCall::ProcessVmWritev],
+            Self::LoadModule => &[SystemCall::InitModule, SystemCall::FinitModule],
+            Self::LoadBpf => &[SystemCall::Bpf],
+            Self::MemoryFile => &[SystemCall::MemfdCreate, SystemCall::Userfaultfd],
+            Self::Redirect => &[SystemCall::Dup3, SystemCall::Dup2, SystemCall::Dup],
+            Self::MakeSocket => &[SystemCall::Socket],
+            Self::Accept => &[SystemCall::Accept4, SystemCall::Accept],
+            _ => &[],
+        }
+    }
 }
 
 /// A set of needs.
@@ -53,6 +158,30 @@ impl Needs {
         [Need::Exec, Need::Fork, Need::Exit, Need::CgroupMade]
             .into_iter()
             .collect()
+    }
+
+    /// What profiles and the process tree need whatever the rules say, and what these rules ask for besides.
+    pub fn wanted_by(wants: EventNeeds) -> Self {
+        let standing = [
+            Need::Exec,
+            Need::Fork,
+            Need::Exit,
+            Need::CgroupMade,
+            Need::OpenWrite,
+            Need::Connect,
+            Need::Bind,
+            Need::Listen,
+        ];
+        let mut needs: Self = standing.into_iter().collect();
+        if wants.container.open_read || wants.host.open_read {
+            needs.0.insert(Need::OpenRead);
+        }
+        let calls = wants.container.calls.union(wants.host.calls);
+        let asked = ALL.iter().map(|sensor| sensor.need());
+        needs
+            .0
+            .extend(asked.filter(|need| need.calls().iter().any(|call| calls.contains(*call))));
+        needs
     }
 
     /// The same, with `need` too.
@@ -114,6 +243,8 @@ pub enum Hook {
     CgroupSockAddr,
     /// A socket hook (`post_bind`) of the cgroup v2 root; which one is in the program's section name.
     CgroupSock,
+    /// `fexit` of the function behind a system call, by the call's name.
+    SystemCall(&'static str),
     /// `syscalls:<name>` by tracefs.
     Tracepoint(&'static str),
 }
@@ -180,6 +311,25 @@ pub const ALL: &[&dyn Sensor] = &[
     &connect::Connect,
     &bind::Bind,
     &listen::Listen,
+    &open_read::OpenRead,
+    &unlink::Unlink,
+    &rename::Rename,
+    &link::Link,
+    &symlink::Symlink,
+    &make_folder::MakeFolder,
+    &change_mode::ChangeMode,
+    &change_owner::ChangeOwner,
+    &change_user::ChangeUser,
+    &enter_namespace::EnterNamespace,
+    &unshare::Unshare,
+    &mount::Mount,
+    &trace::Trace,
+    &load_module::LoadModule,
+    &load_bpf::LoadBpf,
+    &memory_file::MemoryFile,
+    &redirect::Redirect,
+    &make_socket::MakeSocket,
+    &accept::Accept,
 ];
 
 /// What went wrong between us and the kernel.

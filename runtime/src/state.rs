@@ -151,6 +151,7 @@ impl ProcessTree {
                 access,
                 created,
                 inode,
+                asked,
             } => (
                 self.current(&task),
                 EventKind::Open {
@@ -159,6 +160,7 @@ impl ProcessTree {
                     access,
                     created,
                     inode,
+                    asked,
                     error: 0,
                 },
             ),
@@ -172,6 +174,7 @@ impl ProcessTree {
             ),
             RawKind::Bind { address, transport } => (self.current(&task), EventKind::Bind { address, transport }),
             RawKind::Listen { address, transport } => (self.current(&task), EventKind::Listen { address, transport }),
+            RawKind::Call(call) => (self.current(&task), EventKind::Call(call)),
             RawKind::Lost { count, reason } => (Arc::new(bare(&task)), EventKind::Lost { count, reason }),
             RawKind::CgroupMade { .. } => return None,
         };

@@ -8,6 +8,7 @@ use crate::{
     snapshot::RawProcess,
 };
 
+mod call;
 mod cursor;
 mod path;
 
@@ -22,13 +23,16 @@ pub enum WireError {
     /// A kind that we never send.
     #[error("unknown record kind {0}")]
     Kind(u32),
+    /// A system call that we never send.
+    #[error("unknown system call number {0}")]
+    Call(u32),
     /// An address family other than IPv4 and IPv6.
     #[error("unknown address family {0}")]
     Family(u16),
 }
 
 /// Kinds of records in the order of `enum kind` in `bpf/record.h`, for people; the first is none.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "",
     "exec",
     "fork",
@@ -39,16 +43,19 @@ pub const KINDS: [&str; 10] = [
     "bind",
     "listen",
     "process list",
+    "system call",
 ];
 
 /// Where the texts of records with texts begin: behind the longest fixed part, `struct exec_record`.
 const TEXT_AT: usize = HEAD_BYTES + 56;
 const HEAD_BYTES: usize = 16 + TASK_BYTES;
-const TASK_BYTES: usize = 96;
+const TASK_BYTES: usize = 104;
 
 /// Longest texts that the kernel side sends, `bpf/path.h`; texts beyond are marked as cut.
 const FILENAME_BYTES: usize = 1024;
 const ARGS_BYTES: usize = 4096;
+/// Longest path as a caller wrote it, and longest text argument of a call; the NUL included.
+const ASKED_BYTES: usize = 4000;
 
 /// Decodes one record of the ring buffer.
 pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
@@ -68,6 +75,7 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
         6 => read_address(&mut cursor).map(|(address, transport)| RawKind::Connect { address, transport })?,
         7 => read_address(&mut cursor).map(|(address, transport)| RawKind::Bind { address, transport })?,
         8 => read_address(&mut cursor).map(|(address, transport)| RawKind::Listen { address, transport })?,
+        10 => call::read(&mut cursor).map(|call| RawKind::Call(Box::new(call)))?,
         other => return Err(WireError::Kind(other)),
     };
     Ok(RawEvent {
@@ -151,10 +159,7 @@ impl ExecFixed {
 
 fn read_exec(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
     let fixed = ExecFixed::read(cursor)?;
-    let mut filename = text(cursor.bytes(fixed.filename_length)?);
-    if fixed.filename_length >= FILENAME_BYTES {
-        filename.push('…');
-    }
+    let filename = limited_text(cursor.bytes(fixed.filename_length)?, FILENAME_BYTES);
     let (exe, exe_file) = fixed.read_exe(cursor)?;
     let cwd = path::absolute(cursor.bytes(fixed.cwd_length)?, fixed.cwd_flags);
     let args = split_args(cursor.bytes(fixed.args_length)?, fixed.args_length < fixed.args_total);
@@ -194,7 +199,12 @@ fn read_open(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
     let flags = cursor.u32()?;
     let length = cursor.length()?;
     let path_flags = cursor.u32()?;
+    let asked_length = cursor.length()?;
     cursor.seek(TEXT_AT)?;
+    let asked = Some(asked_length)
+        .filter(|&length| length > 0)
+        .map(|length| cursor.bytes(length).map(|bytes| limited_text(bytes, ASKED_BYTES)))
+        .transpose()?;
     Ok(RawKind::Open {
         path: path::absolute(cursor.bytes(length)?, path_flags),
         flags,
@@ -206,6 +216,7 @@ fn read_open(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
         },
         created: mode & 0x10_0000 != 0,
         inode,
+        asked,
     })
 }
 
@@ -238,7 +249,7 @@ fn read_address(cursor: &mut Cursor<'_>) -> Result<(SocketAddress, Transport), W
 }
 
 fn read_task(cursor: &mut Cursor<'_>) -> Result<RawTask, WireError> {
-    Ok(RawTask {
+    let mut task = RawTask {
         start_time_ns: cursor.u64()?,
         parent_start_time_ns: cursor.u64()?,
         cgroup_id: cursor.u64()?,
@@ -254,16 +265,28 @@ fn read_task(cursor: &mut Cursor<'_>) -> Result<RawTask, WireError> {
             euid: cursor.u32()?,
             egid: cursor.u32()?,
             login_uid: Some(cursor.u32()?).filter(|&uid| uid != u32::MAX),
+            capabilities: None,
         },
         session_id: cursor.i32()?,
         tty: encode_device(cursor.u32()?, cursor.u32()?),
         comm: text(&cursor.array::<16>()?),
-    })
+    };
+    task.credentials.capabilities = Some(cursor.u64()?);
+    Ok(task)
 }
 
 /// As `stat(2)` and `/proc/PID/stat` write a device number (`new_encode_dev`).
 fn encode_device(major: u32, minor: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
+}
+
+/// Text up to its NUL, marked when the kernel side had no room for more.
+fn limited_text(bytes: &[u8], limit: usize) -> String {
+    let mut text = text(bytes);
+    if bytes.len() >= limit {
+        text.push('…');
+    }
+    text
 }
 
 /// Text up to its NUL.

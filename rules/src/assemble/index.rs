@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use plimsoll_model::SystemCall;
+
 use crate::{
     EventKinds, EventNeeds, Rule, RuleSet, Source,
-    compile::{Graph, Location, Lowered, NodeId, TypeSet, VARIANTS, specialise, variant},
+    compile::{Graph, Location, Lowered, NodeId, TypeSet, VARIANTS, read_paths, specialise, variant},
     diagnostic::{Code, Collector, Finding},
     field::{FieldRef, KindSet},
     load::RuleInfo,
@@ -56,8 +58,16 @@ pub(super) fn index(
         }
     }
     graph.seal();
+    let candidates = [Location::Container, Location::Host]
+        .into_iter()
+        .flat_map(|place| &by_variant[variant(OPEN_READ, place)])
+        .map(|(_, node)| *node);
     RuleSet {
-        needs: needs(&by_variant),
+        read_paths: read_paths(&graph, candidates),
+        needs: EventNeeds {
+            asked_paths: rules.iter().any(|rule| rule.is_enabled && reads_asked_paths(rule)),
+            ..needs(&by_variant)
+        },
         rules,
         graph,
         by_variant,
@@ -108,6 +118,15 @@ fn warn_never_fires(rule: &Rule, lowered: &Lowered, infos: &[&RuleInfo], diagnos
     diagnostics.warn(Finding::new(Code::LoadNeverFires, place, &item, message));
 }
 
+/// Position of opens for reading in [`KindSet::EACH`].
+const OPEN_READ: usize = 3;
+
+fn reads_asked_paths(rule: &Rule) -> bool {
+    [&rule.expanded, &rule.condition_text, &rule.output_text]
+        .iter()
+        .any(|text| text.contains("nameraw"))
+}
+
 fn needs(by_variant: &[Vec<(u32, NodeId)>]) -> EventNeeds {
     let kinds = |place: Location| {
         let wants = |position: usize| !by_variant[variant(position, place)].is_empty();
@@ -115,15 +134,21 @@ fn needs(by_variant: &[Vec<(u32, NodeId)>]) -> EventNeeds {
             exec: wants(0),
             fork: wants(1),
             exit: wants(2),
-            open_read: wants(3),
+            open_read: wants(OPEN_READ),
             open_write: wants(4) || wants(5),
             connect: wants(6),
             bind: wants(7),
             listen: wants(8),
+            calls: SystemCall::ALL
+                .iter()
+                .copied()
+                .filter(|call| wants(KindSet::of_call(*call).0.trailing_zeros() as usize))
+                .collect(),
         }
     };
     EventNeeds {
         container: kinds(Location::Container),
         host: kinds(Location::Host),
+        asked_paths: false,
     }
 }

@@ -2,15 +2,18 @@
 
 use std::{fmt::Write, net::IpAddr};
 
-use plimsoll_model::{EventKind, SocketAddress, Transport};
+use plimsoll_model::{CallObject, EventKind, SocketAddress, SystemCall, Transport};
 
 use super::{
-    Context, Field, FieldType, KindSet, Shape, Value, context::Slot, event::SOME_DESCRIPTOR, flags::O_DIRECTORY,
+    Context, Field, FieldType, KindSet, Shape, Value, call, context::Slot, event::SOME_DESCRIPTOR, flags::O_DIRECTORY,
 };
 
 /// A socket: its peer when it connects, its own address when it serves.
 struct Socket {
+    /// The server's end.
     address: SocketAddress,
+    /// The other end, where the kernel told it.
+    client: Option<SocketAddress>,
     transport: Transport,
     is_server: bool,
 }
@@ -21,10 +24,29 @@ fn socket(context: &Context<'_>) -> Option<Socket> {
         EventKind::Bind { address, transport } | EventKind::Listen { address, transport } => {
             (*address, *transport, true)
         }
+        EventKind::Call(call) => {
+            let CallObject::Socket {
+                local,
+                remote,
+                transport,
+            } = call.object
+            else {
+                return None;
+            };
+            let is_server = matches!(call.call, SystemCall::Accept | SystemCall::Accept4);
+            let (server, client) = if is_server { (local, remote) } else { (remote, local) };
+            return Some(Socket {
+                address: server,
+                client: Some(client),
+                transport,
+                is_server,
+            });
+        }
         _ => return None,
     };
     Some(Socket {
         address,
+        client: None,
         transport,
         is_server,
     })
@@ -33,7 +55,25 @@ fn socket(context: &Context<'_>) -> Option<Socket> {
 fn path<'c>(context: &'c Context<'c>) -> Option<&'c str> {
     match &context.event()?.kind {
         EventKind::Open { path, .. } => Some(path),
+        EventKind::Call(call) => call::object_path(call),
         _ => None,
+    }
+}
+
+/// As the caller wrote it.
+fn asked<'c>(context: &'c Context<'c>) -> Option<&'c str> {
+    match &context.event()?.kind {
+        EventKind::Open { asked, .. } => asked.as_deref(),
+        _ => None,
+    }
+}
+
+fn two_paths(context: &Context<'_>, show: &mut dyn FnMut(Value<'_>), wants_source: bool) {
+    let Some(EventKind::Call(call)) = context.event().map(|event| &event.kind) else {
+        return;
+    };
+    if let Some((source, target)) = call::source_and_target(call) {
+        show(Value::Text(if wants_source { &source } else { &target }));
     }
 }
 
@@ -44,7 +84,9 @@ fn name<'c>(context: &'c Context<'c>) -> Option<Value<'c>> {
     let socket = socket(context)?;
     Some(context.cached(Slot::DescriptorName, |out| {
         let SocketAddress { ip, port } = socket.address;
-        let _ = if socket.is_server {
+        let _ = if let Some(client) = socket.client {
+            write!(out, "{}:{}->{ip}:{port}", client.ip, client.port)
+        } else if socket.is_server {
             write!(out, "{ip}:{port}")
         } else {
             // The local end is not known before the kernel chose it.
@@ -65,6 +107,9 @@ fn directory(path: &str) -> &str {
 fn type_char(context: &Context<'_>) -> Option<&'static str> {
     if let EventKind::Open { flags, .. } = &context.event()?.kind {
         return Some(if flags & O_DIRECTORY != 0 { "d" } else { "f" });
+    }
+    if path(context).is_some() {
+        return Some("f");
     }
     Some(if socket(context)?.address.ip.is_ipv4() {
         "4"
@@ -99,15 +144,21 @@ fn port(context: &Context<'_>) -> Option<i64> {
 }
 
 fn remote(context: &Context<'_>) -> Option<SocketAddress> {
-    socket(context)
-        .filter(|socket| !socket.is_server)
-        .map(|socket| socket.address)
+    let socket = socket(context)?;
+    if socket.is_server {
+        socket.client
+    } else {
+        Some(socket.address)
+    }
 }
 
 fn local(context: &Context<'_>) -> Option<SocketAddress> {
-    socket(context)
-        .filter(|socket| socket.is_server)
-        .map(|socket| socket.address)
+    let socket = socket(context)?;
+    if socket.is_server {
+        Some(socket.address)
+    } else {
+        socket.client
+    }
 }
 
 const fn address(name: &'static str, kind: FieldType, doc: &'static str, get: super::table::One) -> Field {
@@ -121,6 +172,9 @@ pub(super) const FIELDS: &[Field] = &[
         |c, _| match &c.event()?.kind {
             EventKind::Open { error, .. } if *error < 0 => Some(Value::Number(i64::from(*error))),
             EventKind::Open { .. } => Some(Value::Number(SOME_DESCRIPTOR)),
+            EventKind::Call(call) if matches!(call.object, CallObject::Socket { .. }) => {
+                Some(Value::Number(call.result))
+            }
             _ => socket(c).map(|_| Value::Number(SOME_DESCRIPTOR)),
         },
     )
@@ -141,23 +195,56 @@ pub(super) const FIELDS: &[Field] = &[
     .kinds(KindSet::FD),
     Field::text(
         "fd.nameraw",
-        "As `fd.name`; sensors deliver normalised paths.",
-        |c, _| path(c).map(Value::Text),
+        "Path as the caller wrote it, read from its memory when the call returned.",
+        |c, _| asked(c).or_else(|| path(c)).map(Value::Text),
     )
     .kinds(KindSet::OPEN),
-    Field::text("fs.path.name", "Path of the file that was opened.", |c, _| {
-        path(c).map(Value::Text)
-    })
-    .kinds(KindSet::OPEN),
-    Field::text("fs.path.nameraw", "As `fs.path.name`.", |c, _| path(c).map(Value::Text)).kinds(KindSet::OPEN),
+    Field::many(
+        "fs.path.name",
+        FieldType::Text,
+        "Path that the event is about, absolute: of an open, of what is removed, made or changed.",
+        |c, _, show| match c.event().map(|event| &event.kind) {
+            Some(EventKind::Open { path, .. }) => show(Value::Text(path)),
+            Some(EventKind::Call(call)) => {
+                if let Some(path) = call::one_path(call) {
+                    show(Value::Text(&path));
+                }
+            }
+            _ => {}
+        },
+    )
+    .kinds(KindSet::OPEN.with(KindSet::ONE_PATH)),
+    Field::text(
+        "fs.path.nameraw",
+        "As `fd.nameraw`; of calls, the text as it was given.",
+        |c, _| match &c.event()?.kind {
+            EventKind::Call(call) => call.texts.first().map(|text| Value::Text(text)),
+            _ => asked(c).or_else(|| path(c)).map(Value::Text),
+        },
+    )
+    .kinds(KindSet::OPEN.with(KindSet::ONE_PATH)),
+    Field::many(
+        "fs.path.source",
+        FieldType::Text,
+        "What is renamed, linked to or mounted.",
+        |c, _, show| two_paths(c, show, true),
+    )
+    .kinds(KindSet::TWO_PATHS),
+    Field::many(
+        "fs.path.target",
+        FieldType::Text,
+        "The new name, the link, the place that is mounted on.",
+        |c, _, show| two_paths(c, show, false),
+    )
+    .kinds(KindSet::TWO_PATHS),
     Field::text("fd.directory", "Directory of the file.", |c, _| {
         path(c).map(directory).map(Value::Text)
     })
-    .kinds(KindSet::OPEN),
+    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS)),
     Field::text("fd.filename", "Name of the file without its directory.", |c, _| {
         path(c)?.rsplit('/').next().map(Value::Text)
     })
-    .kinds(KindSet::OPEN),
+    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS)),
     Field::number("fd.ino", "Inode number of the file.", |c, _| match &c.event()?.kind {
         EventKind::Open { inode, .. } if *inode != 0 => i64::try_from(*inode).ok().map(Value::Number),
         _ => None,
@@ -187,36 +274,36 @@ pub(super) const FIELDS: &[Field] = &[
     address("fd.rip", FieldType::Ip, "Address of the remote end.", |c, _| {
         remote(c).map(|end| Value::Ip(end.ip))
     })
-    .kinds(KindSet::CONNECT),
+    .kinds(KindSet::CONNECT.with(KindSet::DUP).with(KindSet::ACCEPT)),
     address("fd.rnet", FieldType::Net, "Network of the remote end.", |c, _| {
         remote(c).map(|end| Value::Ip(end.ip))
     })
-    .kinds(KindSet::CONNECT),
+    .kinds(KindSet::CONNECT.with(KindSet::DUP).with(KindSet::ACCEPT)),
     address("fd.rport", FieldType::Number, "Port of the remote end.", |c, _| {
         remote(c).map(|end| Value::Number(i64::from(end.port)))
     })
-    .kinds(KindSet::CONNECT),
+    .kinds(KindSet::CONNECT.with(KindSet::DUP).with(KindSet::ACCEPT)),
     address(
         "fd.lip",
         FieldType::Ip,
         "Address of the local end, of servers.",
         |c, _| local(c).map(|end| Value::Ip(end.ip)),
     )
-    .kinds(KindSet::BIND.with(KindSet::LISTEN)),
+    .kinds(KindSet::NETWORK),
     address(
         "fd.lnet",
         FieldType::Net,
         "Network of the local end, of servers.",
         |c, _| local(c).map(|end| Value::Ip(end.ip)),
     )
-    .kinds(KindSet::BIND.with(KindSet::LISTEN)),
+    .kinds(KindSet::NETWORK),
     address(
         "fd.lport",
         FieldType::Number,
         "Port of the local end, of servers.",
         |c, _| local(c).map(|end| Value::Number(i64::from(end.port))),
     )
-    .kinds(KindSet::BIND.with(KindSet::LISTEN)),
+    .kinds(KindSet::NETWORK),
     address("fd.l4proto", FieldType::Text, "`tcp`, `udp` or `raw`.", |c, _| {
         transport(c).map(Value::Text)
     }),
@@ -235,6 +322,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Whether the connection was made at once.",
         |c, _| match &c.event()?.kind {
             EventKind::Connect { error, .. } => Some(Value::Bool(*error == 0)),
+            EventKind::Call(_) => Some(Value::Bool(remote(c).is_some_and(|end| end.port != 0))),
             _ => Some(Value::Bool(false)),
         },
     ),

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use plimsoll_model::{Event, EventKind, FileAccess};
+use plimsoll_model::{CallObject, Event, EventKind, FileAccess};
 
 use super::{
     Argument, Context, Field, FieldType, KindSet, Value,
     argument::Takes,
+    call,
     context::{Slot, with_buffer},
     flags::{error_name, write_open_flags},
     process::write_arguments,
@@ -17,6 +18,9 @@ pub(crate) const SOME_DESCRIPTOR: i64 = i32::MAX as i64;
 
 /// The name of `evt.type` that is shown; conditions compare with all of [`KindSet::event_types`].
 pub(crate) fn event_type(event: &Event) -> Option<&'static str> {
+    if let EventKind::Call(call) = &event.kind {
+        return Some(call.call.as_str());
+    }
     let kind = KindSet::EACH[KindSet::position(event)?];
     kind.event_types().first().copied()
 }
@@ -27,6 +31,7 @@ fn result(event: &Event) -> i64 {
         EventKind::Open { error, .. } if *error == 0 => SOME_DESCRIPTOR,
         EventKind::Open { error, .. } | EventKind::Connect { error, .. } => i64::from(*error),
         EventKind::Fork { child } => i64::from(child.key.pid),
+        EventKind::Call(call) => call.result,
         _ => 0,
     }
 }
@@ -62,6 +67,7 @@ fn nanoseconds(context: &Context<'_>) -> Option<i64> {
 fn argument(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
     let Some(event) = context.event() else { return };
     match (&event.kind, argument.as_str()) {
+        (EventKind::Call(call), name) => call::argument(call, name, show),
         (EventKind::Open { path, .. }, "name" | "path" | "pathname" | "filename") => show(Value::Text(path)),
         (EventKind::Open { flags, created, .. }, "flags") => with_buffer(|buffer| {
             write_open_flags(*flags, *created, buffer);
@@ -141,6 +147,7 @@ fn arguments<'c>(context: &'c Context<'c>) -> Option<Value<'c>> {
         EventKind::Exit { status } => {
             let _ = write!(out, "status={status}");
         }
+        EventKind::Call(call) => call::write_all(call, out),
         _ => {}
     }))
 }
@@ -215,6 +222,8 @@ pub(super) const FIELDS: &[Field] = &[
         Some(Value::Text(match &c.event()?.kind {
             EventKind::Open { .. } => "file",
             EventKind::Connect { .. } | EventKind::Bind { .. } | EventKind::Listen { .. } => "net",
+            EventKind::Call(call) if matches!(call.object, CallObject::Socket { .. }) => "net",
+            EventKind::Call(call) if !call.texts.is_empty() => "file",
             _ => "process",
         }))
     }),

@@ -6,6 +6,7 @@ use super::{
     Argument, Context, Field, FieldType, Shape, Value,
     argument::Takes,
     context::{Slot, with_buffer},
+    names::write_capabilities,
 };
 
 /// The arguments behind the program's own name, joined by blanks.
@@ -278,6 +279,20 @@ pub(super) const FIELDS: &[Field] = &[
     Field::number("proc.exe_ino", "Inode number of the executable.", |c, _| {
         i64::try_from(c.process()?.exe_file.inode).ok().map(Value::Number)
     }),
+    Field::many(
+        "thread.cap_effective",
+        FieldType::Text,
+        "Effective capabilities: `CAP_CHOWN CAP_SYS_ADMIN`.",
+        |c, _, show| {
+            let Some(bits) = c.process().and_then(|process| process.credentials.capabilities) else {
+                return;
+            };
+            with_buffer(|buffer| {
+                write_capabilities(bits, buffer);
+                show(Value::Text(buffer));
+            });
+        },
+    ),
     Field::number(
         "user.uid",
         "Effective user id, in the host's user namespace.",

@@ -24,13 +24,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Attaches the sensors. Exec, fork and exit come from the host's processes in any case: engines are among them.
-pub(super) fn open(plan: &Plan, host_too: bool) -> Result<Eyes, SensorError> {
-    Eyes::open(
-        plan,
-        &Filter {
-            containers_only: !host_too,
-        },
-    )
+pub(super) fn open(plan: &Plan, filter: &Filter) -> Result<Eyes, SensorError> {
+    Eyes::open(plan, filter)
 }
 
 /// Reads until `stop` is set, then what is left, and closes with an empty batch.

@@ -159,6 +159,7 @@ fn judges_writes_by_path_and_guards_programs() {
             access,
             created: false,
             inode: 0,
+            asked: None,
             error: 0,
         };
         let event = event(process(REDIS, &[REDIS]), phase, kind);

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use plimsoll_rules::{EventNeeds, ReadPaths, RuleFile, RuleSet};
 use plimsoll_runtime::{
     raw::{RawEvent, RawKind},
     read::{Eyes, Filter},
@@ -23,24 +24,30 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// All needs, the host included; `None` when this machine does not allow it.
+    /// The standing needs, the host included; `None` when this machine does not allow it.
     pub(crate) fn everything() -> Option<Self> {
-        Self::open(false, None)
+        Self::open(&Needs::wanted_by(EventNeeds::default()), filter(false), None)
     }
 
-    /// All needs, containers only.
+    /// The standing needs, containers only.
     pub(crate) fn containers() -> Option<Self> {
-        Self::open(true, None)
+        Self::open(&Needs::wanted_by(EventNeeds::default()), filter(true), None)
     }
 
-    /// All needs and a small ring buffer.
+    /// The standing needs and a small ring buffer.
     pub(crate) fn with_ring(bytes: u32) -> Option<Self> {
-        Self::open(false, Some(bytes))
+        Self::open(&Needs::wanted_by(EventNeeds::default()), filter(false), Some(bytes))
     }
 
-    fn open(containers_only: bool, ring_bytes: Option<u32>) -> Option<Self> {
+    /// What these rules want, and no more.
+    pub(crate) fn for_rules(conditions: &[&str]) -> Option<Self> {
+        let rules = rules(conditions);
+        Self::open(&Needs::wanted_by(rules.wants()), Filter::for_rules(&rules), None)
+    }
+
+    fn open(needs: &Needs, filter: Filter, ring_bytes: Option<u32>) -> Option<Self> {
         let kernel = Kernel::probe();
-        let plan = plan(&Needs::all(), &kernel);
+        let plan = plan(needs, &kernel);
         if !plan.is_complete() {
             let required = std::env::var_os("PLIMSOLL_REQUIRE_SENSORS").is_some();
             assert!(
@@ -50,7 +57,6 @@ impl Watch {
             eprintln!("SKIPPED: this machine or user may not attach all sensors:\n{plan}");
             return None;
         }
-        let filter = Filter { containers_only };
         let eyes = match ring_bytes {
             Some(bytes) => Eyes::open_with_ring(&plan, &filter, bytes),
             None => Eyes::open(&plan, &filter),
@@ -97,6 +103,34 @@ impl Watch {
         }
     }
 
+    /// Takes what has arrived, without waiting long.
+    pub(crate) fn drain(&mut self, kept: &mut Vec<RawEvent>, keep: impl Fn(&RawEvent) -> bool) {
+        self.eyes
+            .next_batch(Duration::from_millis(20), &mut self.waiting)
+            .unwrap();
+        kept.extend(self.waiting.drain(..).filter(|event| keep(event)));
+    }
+
+    /// Takes everything that had happened before: events are in the ring when their cause goes on, and losses are counted
+    /// within the time that this waits for silence.
+    pub(crate) fn settle(&mut self, kept: &mut Vec<RawEvent>, keep: impl Fn(&RawEvent) -> bool) {
+        let marker = spawn(Command::new("/bin/true").arg("marker"));
+        let until = Instant::now() + Duration::from_millis(600);
+        let mut is_over = false;
+        while !is_over || Instant::now() < until {
+            assert!(Instant::now() < until + DEADLINE, "the marker did not arrive");
+            self.eyes
+                .next_batch(Duration::from_millis(20), &mut self.waiting)
+                .unwrap();
+            // A full ring loses the marker too: then the report of it comes last.
+            is_over |= self
+                .waiting
+                .iter()
+                .any(|event| event.task.pid.cast_unsigned() == marker || matches!(event.kind, RawKind::Lost { .. }));
+            kept.extend(self.waiting.drain(..).filter(|event| keep(event)));
+        }
+    }
+
     /// Everything up to and with the first report of a loss.
     pub(crate) fn take_all_until_lost(&mut self) -> Vec<RawEvent> {
         self.collect_until(
@@ -121,6 +155,29 @@ impl Watch {
     pub(crate) fn cgroup_root(&self) -> Option<PathBuf> {
         self.plan.cgroup_root.clone()
     }
+}
+
+/// No reads, no asked paths.
+fn filter(containers_only: bool) -> Filter {
+    Filter {
+        containers_only,
+        reads: ReadPaths::default(),
+        asked_paths: false,
+    }
+}
+
+/// A rule for each condition.
+pub(crate) fn rules(conditions: &[&str]) -> RuleSet {
+    let rule = |(number, condition): (usize, &&str)| {
+        format!("- rule: r{number}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n")
+    };
+    let file = RuleFile {
+        name: "rules.yaml".to_owned(),
+        text: conditions.iter().enumerate().map(rule).collect(),
+    };
+    RuleSet::load(&[file])
+        .unwrap_or_else(|errors| panic!("{errors:?}"))
+        .rules
 }
 
 /// Runs a command to its end, whatever it says; returns the pid that it had.

@@ -1,9 +1,4 @@
-//! Real processes in, raw events out: the sensors on the kernel that runs the tests. Needs root and BPF; says so loudly
-//! and passes where it has neither.
-
-#![allow(clippy::unwrap_used)]
-
-mod watch;
+//! What every agent needs: processes, files written, sockets, snapshots, loss.
 
 use std::{
     fs,
@@ -19,7 +14,8 @@ use plimsoll_runtime::{
     raw::{RawEvent, RawKind},
     sensor::{Mechanism, Need},
 };
-use watch::{Watch, run, spawn};
+
+use crate::watch::{Watch, run, spawn};
 
 fn scratch_folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

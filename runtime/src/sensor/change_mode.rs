@@ -1,0 +1,47 @@
+//! Sensor: permissions of files changed.
+
+use super::{Hook, Mechanism, Need, Program, Sensor, Way};
+
+const BLIND_TO: &str = "paths are read from the caller's memory when the call returns; fchmodat2";
+
+const WAYS: &[Way] = &[
+    Way {
+        mechanism: Mechanism::Fexit,
+        programs: &[
+            Program::new("call_fchmodat", Hook::SystemCall("fchmodat")),
+            Program::new("call_fchmod", Hook::SystemCall("fchmod")),
+            Program::optional("call_chmod", Hook::SystemCall("chmod")),
+        ],
+        blind_to: BLIND_TO,
+    },
+    Way {
+        mechanism: Mechanism::SyscallTracepoint,
+        programs: &[
+            Program::new("exit_fchmodat", Hook::Tracepoint("sys_exit_fchmodat")),
+            Program::new("exit_fchmod", Hook::Tracepoint("sys_exit_fchmod")),
+            Program::optional("exit_chmod", Hook::Tracepoint("sys_exit_chmod")),
+        ],
+        blind_to: BLIND_TO,
+    },
+];
+
+/// Tells of permissions of files changed.
+pub(super) struct ChangeMode;
+
+impl Sensor for ChangeMode {
+    fn need(&self) -> Need {
+        Need::ChangeMode
+    }
+
+    fn title(&self) -> &'static str {
+        "permissions of files changed"
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        WAYS
+    }
+
+    fn without_it(&self) -> &'static str {
+        "files made executable or setuid go unnoticed"
+    }
+}

@@ -1,0 +1,45 @@
+//! Sensor: hard links made.
+
+use super::{Hook, Mechanism, Need, Program, Sensor, Way};
+
+const BLIND_TO: &str = "paths are read from the caller's memory when the call returns";
+
+const WAYS: &[Way] = &[
+    Way {
+        mechanism: Mechanism::Fexit,
+        programs: &[
+            Program::new("call_linkat", Hook::SystemCall("linkat")),
+            Program::optional("call_link", Hook::SystemCall("link")),
+        ],
+        blind_to: BLIND_TO,
+    },
+    Way {
+        mechanism: Mechanism::SyscallTracepoint,
+        programs: &[
+            Program::new("exit_linkat", Hook::Tracepoint("sys_exit_linkat")),
+            Program::optional("exit_link", Hook::Tracepoint("sys_exit_link")),
+        ],
+        blind_to: BLIND_TO,
+    },
+];
+
+/// Tells of hard links made.
+pub(super) struct Link;
+
+impl Sensor for Link {
+    fn need(&self) -> Need {
+        Need::Link
+    }
+
+    fn title(&self) -> &'static str {
+        "hard links made"
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        WAYS
+    }
+
+    fn without_it(&self) -> &'static str {
+        "hard links to sensitive files go unnoticed"
+    }
+}

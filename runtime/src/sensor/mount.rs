@@ -1,0 +1,50 @@
+//! Sensor: file systems mounted, roots changed.
+
+use super::{Hook, Mechanism, Need, Program, Sensor, Way};
+
+// The kernel defines umount2(2) under the name `umount`.
+const BLIND_TO: &str = "paths are read from the caller's memory when the call returns; fsmount and move_mount";
+
+const WAYS: &[Way] = &[
+    Way {
+        mechanism: Mechanism::Fexit,
+        programs: &[
+            Program::new("call_mount", Hook::SystemCall("mount")),
+            Program::new("call_umount2", Hook::SystemCall("umount")),
+            Program::new("call_pivot_root", Hook::SystemCall("pivot_root")),
+            Program::new("call_chroot", Hook::SystemCall("chroot")),
+        ],
+        blind_to: BLIND_TO,
+    },
+    Way {
+        mechanism: Mechanism::SyscallTracepoint,
+        programs: &[
+            Program::new("exit_mount", Hook::Tracepoint("sys_exit_mount")),
+            Program::new("exit_umount2", Hook::Tracepoint("sys_exit_umount")),
+            Program::new("exit_pivot_root", Hook::Tracepoint("sys_exit_pivot_root")),
+            Program::new("exit_chroot", Hook::Tracepoint("sys_exit_chroot")),
+        ],
+        blind_to: BLIND_TO,
+    },
+];
+
+/// Tells of file systems mounted, roots changed.
+pub(super) struct Mount;
+
+impl Sensor for Mount {
+    fn need(&self) -> Need {
+        Need::Mount
+    }
+
+    fn title(&self) -> &'static str {
+        "file systems mounted, roots changed"
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        WAYS
+    }
+
+    fn without_it(&self) -> &'static str {
+        "mounts go unnoticed"
+    }
+}

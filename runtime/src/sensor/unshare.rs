@@ -1,0 +1,39 @@
+//! Sensor: namespaces made.
+
+use super::{Hook, Mechanism, Need, Program, Sensor, Way};
+
+const BLIND_TO: &str = "";
+
+const WAYS: &[Way] = &[
+    Way {
+        mechanism: Mechanism::Fexit,
+        programs: &[Program::new("call_unshare", Hook::SystemCall("unshare"))],
+        blind_to: BLIND_TO,
+    },
+    Way {
+        mechanism: Mechanism::SyscallTracepoint,
+        programs: &[Program::new("exit_unshare", Hook::Tracepoint("sys_exit_unshare"))],
+        blind_to: BLIND_TO,
+    },
+];
+
+/// Tells of namespaces made.
+pub(super) struct Unshare;
+
+impl Sensor for Unshare {
+    fn need(&self) -> Need {
+        Need::Unshare
+    }
+
+    fn title(&self) -> &'static str {
+        "namespaces made"
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        WAYS
+    }
+
+    fn without_it(&self) -> &'static str {
+        "new namespaces are seen at the next event of the process only"
+    }
+}

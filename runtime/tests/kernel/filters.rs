@@ -1,0 +1,106 @@
+//! What leaves the kernel and what does not: reads as rules ask for them, writes that a profile expects.
+
+use std::process::Command;
+
+use plimsoll_model::FileAccess;
+use plimsoll_runtime::{
+    raw::{RawEvent, RawKind},
+    sensor::{Mechanism, Need},
+};
+
+use crate::watch::{Watch, rules, spawn};
+
+/// Paths that a process opened, in order, with those as it wrote them.
+fn opens(watch: &mut Watch, pid: u32) -> Vec<(String, Option<String>, FileAccess)> {
+    let events = watch.collect_until(
+        "the exit",
+        |event: &RawEvent| event.task.pid.cast_unsigned() == pid,
+        |event| matches!(event.kind, RawKind::Exit { .. }),
+    );
+    events
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            RawKind::Open {
+                path, asked, access, ..
+            } => Some((path, asked, access)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn only_reads_that_rules_ask_for_leave_the_kernel() {
+    let conditions = [
+        "evt.type = openat and evt.is_open_read = true and fd.name in (/etc/hosts, /etc/passwd)",
+        "evt.type = openat and evt.is_open_read = true and fd.directory = /etc/security",
+    ];
+    let Some(mut watch) = Watch::for_rules(&conditions) else {
+        return;
+    };
+    let script = "for (@ARGV) { open(F, '<', $_) }";
+    let files = [
+        "/etc/passwd",
+        "/etc/group",
+        "/usr/bin/perl",
+        "/etc/../etc/hosts",
+        "/dev/null",
+        "/nowhere",
+    ];
+    let pid = spawn(Command::new("/usr/bin/perl").args(["-e", script]).args(files));
+    let reads: Vec<_> = opens(&mut watch, pid)
+        .into_iter()
+        .map(|(path, asked, access)| {
+            assert_eq!((asked, access), (None, FileAccess::Read), "{path}");
+            path
+        })
+        .collect();
+    // /etc/passwd and /etc/hosts are places of their own.
+    assert_eq!(reads, ["/etc/passwd", "/etc/hosts"]);
+    assert_eq!(watch.lost(), 0);
+}
+
+#[test]
+fn paths_with_dots_are_told_as_they_were_written() {
+    let condition =
+        "evt.type = openat and evt.is_open_read = true and fd.name contains passwd and fd.nameraw contains '../'";
+    let Some(mut watch) = Watch::for_rules(&[condition]) else {
+        return;
+    };
+    let script = "for (@ARGV) { open(F, '<', $_) }";
+    let long = format!("{}etc/passwd", "/./".repeat(200));
+    let files = ["/etc/passwd", "/usr/../etc/passwd", "/etc/./passwd", &long];
+    let pid = spawn(Command::new("/usr/bin/perl").args(["-e", script]).args(files));
+    let reads = opens(&mut watch, pid);
+    let passwd = |asked: &str| ("/etc/passwd".to_owned(), Some(asked.to_owned()), FileAccess::Read);
+    // Longer paths than are searched leave the kernel in any case.
+    assert_eq!(reads, [passwd("/usr/../etc/passwd"), passwd(&long)]);
+}
+
+#[test]
+fn a_rule_without_a_path_gets_every_read() {
+    let Some(mut watch) = Watch::for_rules(&["evt.type = openat and evt.is_open_read = true and proc.name = perl"])
+    else {
+        return;
+    };
+    let pid = spawn(Command::new("/usr/bin/perl").args(["-e", "open(F, '<', '/etc/group')"]));
+    let reads = opens(&mut watch, pid);
+    assert!(reads.iter().any(|(path, ..)| path == "/etc/group"), "{reads:?}");
+}
+
+#[test]
+fn the_shipped_rules_attach_no_call_that_they_do_not_name() {
+    let shipped = plimsoll_rules::RuleSet::shipped();
+    let wants = shipped.wants();
+    let none = rules(&["evt.type = execve"]).wants();
+    assert_eq!(wants.container.calls, none.container.calls);
+    assert_eq!(wants.host.calls, none.host.calls);
+    let Some(watch) = Watch::for_rules(&["evt.type = execve"]) else {
+        return;
+    };
+    for entry in &watch.plan().entries {
+        let is_tracepoint = entry
+            .way
+            .is_some_and(|way| way.mechanism == Mechanism::SyscallTracepoint);
+        assert!(!is_tracepoint || entry.need == Need::OpenWrite, "{}", entry.title);
+    }
+}

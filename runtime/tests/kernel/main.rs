@@ -1,0 +1,10 @@
+//! Real processes in, raw events out: the sensors on the kernel that runs the tests. Needs root and BPF; says so loudly
+//! and passes where it has neither.
+
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod filters;
+mod load;
+mod sensors;
+mod watch;
