@@ -57,7 +57,7 @@ export PLIMSOLL_DB=$work/vulnerabilities.db
 certificate webhook
 start_webhook "$plimsoll" serve --data "$work/data" --tls-cert "$work/webhook.crt" --tls-key "$work/webhook.key"
 server_pid=$webhook_pid server_url=$webhook_url
-token=$(first_token)
+token=$("$plimsoll" token --data "$work/data" api --role admin --valid-days 1 test)
 jq -n '{unknown_image: "warn", unknown_image_by_namespace: {strict: "deny", lab: "queue"},
   exempt_namespaces: ["exempt"], alert_retention_days: 90}' | call PUT settings >/dev/null
 scan 0 "$fixed"

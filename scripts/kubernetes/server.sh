@@ -43,20 +43,7 @@ start_webhook() {
   webhook_url=$(sed -n 's/^listening on //p' "$out.out")
 }
 
-# first_token: changes the one-time password and prints a token of an admin.
-first_token() {
-  local password csrf
-  password=$(sed -n 's/^one-time password of admin: //p' "$work/server.1.out")
-  csrf=$(jq -n --arg password "$password" '{name: "admin", password: $password}' | post session | jq -er .csrf_token)
-  jq -n --arg old "$password" --arg new "$(openssl rand -hex 16)" '{current: $old, new: $new}' | post me/password "$csrf"
-  jq -n '{name: "test", role: "admin", valid_days: 1}' | post tokens "$csrf" | jq -er .token
-}
-post() {
-  curl -sS --fail-with-body --cacert "$work/ca.crt" --cookie "$work/cookies" --cookie-jar "$work/cookies" \
-    -H "x-csrf-token: ${2:-}" -H 'content-type: application/json' --data-binary @- "$server_url/api/v1/$1"
-}
-
-# call METHOD PATH: with that token; the body of anything but GET and DELETE is standard input.
+# call METHOD PATH: the API, with the token in $token; the body of anything but GET and DELETE is standard input.
 call() {
   local body=()
   case $1 in GET | DELETE) ;; *) body=(-H 'content-type: application/json' --data-binary @-) ;; esac
