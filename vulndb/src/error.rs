@@ -47,6 +47,14 @@ pub enum Error {
         /// The limit.
         max_days: u64,
     },
+    /// A database that was sent here is not the one that was meant.
+    #[error("take over {}: {reason}", path.display())]
+    Transfer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A folder has more files or deeper folders than an import reads.
     #[error("read {}: more than {limit} files or folders", path.display())]
     TooManyFiles {

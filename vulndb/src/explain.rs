@@ -58,6 +58,9 @@ pub struct Background {
 /// What is known of a CVE beside advisories.
 type Enriched = (Option<String>, Option<f32>, Option<f32>, Option<String>);
 
+/// A record's change, its severities for the package and as a whole, its score and vector.
+type Judged = (String, i64, i64, Option<f32>, Option<String>);
+
 /// Does the comparison of a match again: one entry per end of the range, none for `any version`. Nothing of the
 /// database is needed, so a report can be checked anywhere.
 pub fn compare_evidence(evidence: &MatchEvidence) -> Result<Vec<Comparison>, VersionError> {
@@ -95,7 +98,7 @@ impl Database {
 
     fn read_background(&self, one: &Match) -> rusqlite::Result<Option<Background>> {
         let evidence = &one.evidence;
-        let row: Option<(String, i64, i64, Option<f32>, Option<String>)> = self
+        let row: Option<Judged> = self
             .connection
             .query_row(
                 "SELECT a.modified, f.severity, a.severity, a.cvss, a.vector FROM affected f \

@@ -80,3 +80,6 @@ pub(crate) const MAX_VEX_BYTES: usize = 64 << 20;
 
 /// Statements of one VEX document.
 pub(crate) const MAX_VEX_STATEMENTS: usize = 500_000;
+
+/// Longest database, packed or not, in bytes. One of all feeds has about 2 GB.
+pub(crate) const MAX_DATABASE_BYTES: u64 = 16 << 30;

@@ -5,6 +5,10 @@ mod cyclonedx;
 mod openvex;
 mod purl;
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use plimsoll_model::{Match, Sbom};
 use serde_json::Value;
 
@@ -127,15 +131,23 @@ pub fn apply_vex(matches: Vec<Match>, sbom: &Sbom, image_names: &[String], docum
                 .map(move |statement| (document, statement, false))
         })
         .collect();
-    // The newest first; of equally new ones the later.
+    // The newest first, one without a time last; of equally new ones the later in the documents' order.
     statements.reverse();
-    statements.sort_by(|a, b| b.1.timestamp.cmp(&a.1.timestamp));
+    statements.sort_by_cached_key(|(_, statement, _)| Reverse(statement.timestamp.parse::<Timestamp>().ok()));
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, (_, statement, _)) in statements.iter().enumerate() {
+        for name in &statement.vulnerabilities {
+            by_name.entry(name).or_default().push(index);
+        }
+    }
     let mut outcome = VexOutcome::default();
     for one in matches {
-        let found = statements
-            .iter_mut()
-            .find(|(_, statement, _)| scope.is_about(statement, &one));
-        match found {
+        let names = std::iter::once(&one.vulnerability.id).chain(&one.vulnerability.aliases);
+        let indexes = names.filter_map(|name| by_name.get(name.as_str())).flatten();
+        let newest = indexes
+            .filter(|&&index| scope.is_about(statements[index].1, &one))
+            .min();
+        match newest.map(|&index| &mut statements[index]) {
             Some((document, statement, is_used)) if statement.takes_away() => {
                 *is_used = true;
                 outcome.suppressed.push(Suppressed {
@@ -174,11 +186,8 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// Whether a statement, which names the match's vulnerability, means its package.
     fn is_about(&self, statement: &VexStatement, one: &Match) -> bool {
-        let mut names = std::iter::once(&one.vulnerability.id).chain(&one.vulnerability.aliases);
-        if !names.any(|name| statement.vulnerabilities.contains(name)) {
-            return false;
-        }
         let package = self.purls.get(one.package as usize).and_then(Option::as_ref);
         let is_package = |text: &str| {
             let wanted = Purl::parse(text);

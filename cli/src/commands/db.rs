@@ -44,6 +44,25 @@ enum Command {
     },
     /// Renew the database from feeds: their publishers, mirrors, files or folders
     Update(update::Arguments),
+    /// Write the database as one compressed file, with its SHA-256 beside it
+    Export {
+        /// The file to write, such as vulnerability.db.zst
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Put a file that `db export` wrote in the database's place
+    Restore {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// SHA-256 that it must have [default: what FILE.sha256 says]
+        #[arg(long, value_name = "SHA256")]
+        digest: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Show what the database holds and how old it is
     Status {
         #[command(flatten)]
@@ -107,6 +126,20 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             place,
         } => import(&paths, &place.path(), replace, allow_shrink),
         Command::Update(arguments) => update::run(arguments),
+        Command::Export { file, place } => {
+            let done = plimsoll_vulndb::export(&place.path(), &file).map_err(failure)?;
+            print(&format!(
+                "{} {} sha256:{}\n",
+                file.display(),
+                size(done.size_bytes),
+                done.digest
+            ))
+        }
+        Command::Restore { file, digest, place } => {
+            let destination = place.path();
+            plimsoll_vulndb::restore(&file, digest.as_deref(), &destination).map_err(failure)?;
+            print(&format!("{} is what was exported\n", destination.display()))
+        }
         Command::Status { place } => {
             let status = place.open()?.status().map_err(failure)?;
             print(&status_text(&status))
@@ -284,6 +317,7 @@ pub(crate) fn failure(error: Error) -> Failure {
             Exit::Data,
             "run `plimsoll db update`, or allow older data with --db-max-age",
         ),
+        Error::Transfer { .. } => (Exit::Data, "copy it again, with the .sha256 file beside it"),
         Error::NewerSchema { .. } => (Exit::Data, "update plimsoll, or build a database of its own with --db"),
         Error::OlderSchema { .. } => (
             Exit::Data,
