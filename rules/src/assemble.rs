@@ -45,6 +45,9 @@ pub(crate) fn assemble(files: &[RuleFile], catalog: &Catalog, diagnostics: &mut 
     let mut rules = Vec::new();
     let mut lowered = Vec::new();
     for (info, tree, text) in &parsed {
+        if diagnostics.is_full() {
+            break;
+        }
         let compiled = rule(files, catalog, &trees, info, tree, text, &mut lowering, diagnostics);
         if let Some((rule, condition)) = compiled {
             rules.push(rule);
@@ -181,10 +184,7 @@ fn rule(
     }
     let (reads, read_names) = reads(&lowered.fields);
     let file = files.get(info.place.file);
-    let line = file.map_or(0, |file| {
-        let before = file.text.get(..info.place.span.start).unwrap_or("");
-        before.matches('\n').count() + 1
-    });
+    let line = diagnostics.line(&info.place);
     let rule = Rule {
         name: info.name.clone(),
         description: info.description.clone(),

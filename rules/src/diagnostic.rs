@@ -5,7 +5,11 @@ use std::{fmt, ops::Range};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use crate::{RuleFile, limits::MAX_DIAGNOSTICS, text::Place};
+use crate::{
+    RuleFile,
+    limits::{MAX_DEAR_HINTS, MAX_DIAGNOSTICS},
+    text::{Lines, Place},
+};
 
 /// One error or warning about a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -193,7 +197,7 @@ impl Window {
         // At least one character is marked, where there is one.
         let marked = marked.max(shown[marked_start..].chars().next().map_or(0, char::len_utf8));
         Self {
-            first_line: text[..start].matches('\n').count() + 1,
+            first_line: memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count() + 1,
             span: marked_start..marked_start + marked,
             text: shown,
         }
@@ -220,6 +224,7 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
 /// Collects diagnostics while files are loaded.
 pub(crate) struct Collector<'a> {
     files: &'a [RuleFile],
+    lines: Vec<Lines>,
     found: Vec<Diagnostic>,
     error_count: usize,
 }
@@ -254,6 +259,7 @@ impl<'a> Collector<'a> {
     pub(crate) fn new(files: &'a [RuleFile]) -> Self {
         Self {
             files,
+            lines: files.iter().map(|file| Lines::of(&file.text)).collect(),
             found: Vec::new(),
             error_count: 0,
         }
@@ -266,6 +272,23 @@ impl<'a> Collector<'a> {
 
     pub(crate) fn warn(&mut self, finding: Finding) {
         self.add(DiagnosticSeverity::Warning, finding);
+    }
+
+    /// Whether further errors would not be reported.
+    pub(crate) fn is_full(&self) -> bool {
+        self.error_count >= 2 * MAX_DIAGNOSTICS
+    }
+
+    /// Whether an error may still be given a hint that takes long to find.
+    pub(crate) fn has_room_for_hints(&self) -> bool {
+        self.error_count < MAX_DEAR_HINTS
+    }
+
+    /// The line of a place, from 1; 0 when there is no such file.
+    pub(crate) fn line(&self, place: &Place) -> usize {
+        self.lines
+            .get(place.file)
+            .map_or(0, |lines| lines.find(place.span.start).0)
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -288,14 +311,16 @@ impl<'a> Collector<'a> {
             .get(finding.place.file)
             .map_or((String::new(), ""), |file| (file.name.clone(), file.text.as_str()));
         let start = floor_boundary(text, finding.place.span.start);
-        let before = &text[..start];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, line_start) = self
+            .lines
+            .get(finding.place.file)
+            .map_or((1, 0), |lines| lines.find(start));
         self.found.push(Diagnostic {
             code: finding.code,
             severity,
             file,
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column: text[line_start..start].chars().count() + 1,
             span: start..finding.place.span.end.max(start),
             item: finding.item,
             message: finding.message,

@@ -20,6 +20,8 @@ pub(crate) const MAX_LIST_ITEMS: usize = 500_000;
 pub(crate) const MAX_REGEX_BYTES: usize = 1 << 20;
 /// Most diagnostics that one load reports.
 pub(crate) const MAX_DIAGNOSTICS: usize = 500;
+/// Most errors of one load whose hint is searched among all that the files define.
+pub(crate) const MAX_DEAR_HINTS: usize = 20;
 /// Longest text that a field's value is shown with in an output line or a list of values, bytes.
 pub(crate) const MAX_SHOWN_BYTES: usize = 4096;
 /// Longest condition that is shown with its macros expanded, bytes.

@@ -2,6 +2,8 @@
 //!
 //! A mix is the same on every machine: it is drawn from the tables below by a fixed sequence of numbers.
 
+use std::{collections::HashMap, sync::Arc};
+
 use plimsoll_model::Event;
 use serde_json::{Value, json};
 
@@ -210,20 +212,22 @@ impl Numbers {
 }
 
 impl Mix {
-    /// So many events. They repeat after some thousands, with other numbers and times.
+    /// So many events. Events of one process share it and its container, as the agent's events do.
     pub fn events(&self, count: usize) -> Vec<Event> {
         let mut numbers = Numbers(42);
-        let pattern: Vec<Event> = (0..count.min(PATTERN)).map(|_| self.event(&mut numbers)).collect();
-        let mut events: Vec<Event> = Vec::with_capacity(count);
-        for (sequence, mut event) in (1..).zip(pattern.iter().cycle().take(count).cloned()) {
-            event.sequence = sequence;
-            event.time_ns += sequence * 1000;
-            events.push(event);
-        }
-        events
+        let mut processes = HashMap::new();
+        (1..)
+            .take(count)
+            .map(|sequence| {
+                let mut event = self.event(&mut numbers, &mut processes);
+                event.sequence = sequence;
+                event.time_ns += sequence * 1000;
+                event
+            })
+            .collect()
     }
 
-    fn event(&self, numbers: &mut Numbers) -> Event {
+    fn event(&self, numbers: &mut Numbers, processes: &mut HashMap<(usize, usize), Event>) -> Event {
         let mut left = numbers.below(100);
         let kind = self.parts.iter().position(|part| {
             let is_here = left < *part;
@@ -231,8 +235,7 @@ impl Mix {
             is_here
         });
         let index = numbers.below(PROGRAMS.len());
-        let (exe, args, parents) = PROGRAMS[index];
-        let is_host = (ON_HOST..IN_CONTAINERS_AGAIN).contains(&index);
+        let instance = numbers.below(INSTANCES);
         let more = match kind {
             None | Some(0) => json!({"event": "exec"}),
             Some(1) => json!({"event": "fork"}),
@@ -250,17 +253,28 @@ impl Mix {
             Some(6) => json!({"event": "bind", "address": "0.0.0.0:8080"}),
             Some(_) => json!({"event": "listen", "address": "0.0.0.0:8080"}),
         };
-        let mut sketch = json!({
-            "exe": exe, "args": args, "parents": parents, "host": is_host, "uid": if is_host { 0 } else { 999 },
-            "phase": "serving", "profile": !is_host,
-        });
-        if let (Value::Object(sketch), Value::Object(more)) = (&mut sketch, more) {
-            sketch.extend(more);
-        }
-        let sketch: Sketch = serde_json::from_value(sketch).expect("the tables hold sketches");
-        sketch.event().expect("the tables hold whole sketches")
+        let mut event = sketched(index, more);
+        let first = processes.entry((index, instance)).or_insert_with(|| event.clone());
+        event.process = Arc::clone(&first.process);
+        event.container.clone_from(&first.container);
+        event
     }
 }
 
-/// Events after which a mix begins again: enough that no branch predictor learns it.
-const PATTERN: usize = 8192;
+/// Processes of each program.
+const INSTANCES: usize = 16;
+
+/// An event of one of [`PROGRAMS`].
+fn sketched(program: usize, what: Value) -> Event {
+    let (exe, args, parents) = PROGRAMS[program];
+    let is_host = (ON_HOST..IN_CONTAINERS_AGAIN).contains(&program);
+    let mut sketch = json!({
+        "exe": exe, "args": args, "parents": parents, "host": is_host, "uid": if is_host { 0 } else { 999 },
+        "phase": "serving", "profile": !is_host,
+    });
+    if let (Value::Object(sketch), Value::Object(what)) = (&mut sketch, what) {
+        sketch.extend(what);
+    }
+    let sketch: Sketch = serde_json::from_value(sketch).expect("the tables hold sketches");
+    sketch.event().expect("the tables hold whole sketches")
+}

@@ -13,6 +13,26 @@ pub(crate) struct Place {
     pub(crate) span: Range<usize>,
 }
 
+/// Where the lines of a text begin.
+#[derive(Debug)]
+pub(crate) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(
+            memchr::memchr_iter(b'\n', text.as_bytes())
+                .map(|newline| newline + 1)
+                .collect(),
+        )
+    }
+
+    /// The line of a byte, from 1, and where that line begins.
+    pub(crate) fn find(&self, offset: usize) -> (usize, usize) {
+        let before = self.0.partition_point(|start| *start <= offset);
+        (before + 1, before.checked_sub(1).map_or(0, |last| self.0[last]))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     at: usize,

@@ -96,6 +96,13 @@ impl<'a> References<'a> {
 
     fn undefined(&self, name: &str, place: Place, item: &str, diagnostics: &mut Collector<'_>) {
         let known = self.catalog.macros.as_slice().iter().map(|info| info.name.as_str());
+        // Each hint looks at every macro: where there are very many, nobody reads a hint for each.
+        let count = if diagnostics.has_room_for_hints() {
+            usize::MAX
+        } else {
+            0
+        };
+        let known = known.take(count);
         let hint = crate::diagnostic::nearest(name, known.filter(|known| *known != name))
             .map(|meant| format!("did you mean `{meant}`?"));
         let message = format!("Undefined macro '{name}' used in filter.");

@@ -51,9 +51,9 @@ fn reference<'c>(context: &'c Context<'c>) -> Option<&'c str> {
 
 /// The reference cut into repository and tag; a digest belongs to neither.
 fn split_reference(reference: &str) -> (&str, Option<&str>) {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    match name[last..].find(':') {
+    let name = memchr::memchr(b'@', reference.as_bytes()).map_or(reference, |at| &reference[..at]);
+    let last = memchr::memrchr(b'/', name.as_bytes()).map_or(0, |slash| slash + 1);
+    match memchr::memchr(b':', &name.as_bytes()[last..]) {
         Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
         None => (name, None),
     }
