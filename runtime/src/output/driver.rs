@@ -77,7 +77,7 @@ impl Driver {
                 let _ = timeout(GLANCE, self.shared.wait(self.position)).await;
                 continue;
             }
-            match self.try_batch(&mut pending).await {
+            match self.try_batch(&mut pending, deadline).await {
                 None => {
                     if trouble.end() {
                         self.notices.say(format!("output {} works again", self.name));
@@ -119,13 +119,16 @@ impl Driver {
     }
 
     /// Sends what is pending. Gives the reason when some of it has to be sent again.
-    async fn try_batch(&mut self, pending: &mut VecDeque<Record>) -> Option<String> {
+    async fn try_batch(&mut self, pending: &mut VecDeque<Record>, deadline: Option<Instant>) -> Option<String> {
         let batch = pending.make_contiguous();
-        let patience = self.pace.request * REQUESTS_PER_BATCH;
-        let sent = match timeout(patience, self.output.send(batch)).await {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(error)) => return Some(error),
-            Err(_) => return Some(format!("no answer within {} s", patience.as_secs())),
+        let patience = run_out(self.pace, deadline, Arc::clone(&self.is_ending));
+        let sent = tokio::select! {
+            sent = self.output.send(batch) => sent,
+            () = patience => Err("no answer in time".to_owned()),
+        };
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(error) => return Some(error),
         };
         let Sent { taken, refused, error } = sent;
         for (_, reason) in refused.iter().take(1) {
@@ -180,6 +183,20 @@ impl Driver {
         while Instant::now() < until && (deadline.is_some() || !self.is_ending.load(Ordering::Relaxed)) {
             sleep(GLANCE.min(until.saturating_duration_since(Instant::now()))).await;
         }
+    }
+}
+
+/// Returns when a batch has taken too long, or the agent's end does not wait for it any more.
+async fn run_out(pace: Pace, deadline: Option<Instant>, is_ending: Arc<AtomicBool>) {
+    let mut until = Instant::now() + pace.request * REQUESTS_PER_BATCH;
+    until = deadline.map_or(until, |deadline| until.min(deadline));
+    let mut has_begun = deadline.is_some();
+    while Instant::now() < until {
+        if !has_begun && is_ending.load(Ordering::Relaxed) {
+            has_begun = true;
+            until = until.min(Instant::now() + pace.drain);
+        }
+        sleep(GLANCE.min(until.saturating_duration_since(Instant::now()))).await;
     }
 }
 

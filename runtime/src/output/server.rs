@@ -56,7 +56,7 @@ impl OutputKind for Server {
             });
         }
         let client = client(NAME, &url, options.ca.as_deref(), context.options.pace)?;
-        let link = Link::new(client, url, token);
+        let link = Link::new(client, url, token, context.options.pace.request);
         let keeper = keeper::Keeper {
             link: Arc::clone(&link),
             node: context.node.to_owned(),

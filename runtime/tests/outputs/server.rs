@@ -139,3 +139,29 @@ fn a_token_that_the_server_refuses_is_said_and_alerts_wait() {
     );
     assert!(notices.iter().all(|text| !text.contains("guess")), "{notices:?}");
 }
+
+#[test]
+fn a_server_that_is_not_there_does_not_hold_up_the_end() {
+    let bench = Bench::new();
+    let nobody = OutputOptions {
+        server: Some(ServerOptions {
+            url: "http://127.0.0.1:9".to_owned(),
+            enrolment_token: Some("letmein".to_owned()),
+            ca: None,
+            allow_plain: false,
+        }),
+        pace: Pace {
+            request: Duration::from_secs(60),
+            drain: Duration::from_millis(300),
+            ..PACE
+        },
+        ..bench.options()
+    };
+    let since = std::time::Instant::now();
+    assert_eq!(bench.run(3, nobody).outputs[0].waiting, 3);
+    assert!(
+        since.elapsed() < Duration::from_secs(20),
+        "it waited {:?}",
+        since.elapsed()
+    );
+}

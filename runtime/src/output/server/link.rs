@@ -1,9 +1,9 @@
 //! The connection to a server and the agent's own token. Whoever sends waits until there is one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, Response, StatusCode, Url, header};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::output::http::reason;
 
@@ -12,6 +12,8 @@ pub(super) struct Link {
     client: Client,
     base: Url,
     token: watch::Sender<Token>,
+    /// How long a request waits for the enrolment.
+    patience: Duration,
 }
 
 /// The agent's own token.
@@ -26,11 +28,12 @@ pub(super) enum Token {
 }
 
 impl Link {
-    pub(super) fn new(client: Client, url: Url, token: Option<String>) -> Arc<Self> {
+    pub(super) fn new(client: Client, url: Url, token: Option<String>, patience: Duration) -> Arc<Self> {
         Arc::new(Self {
             client,
             base: url,
             token: watch::Sender::new(token.map_or(Token::None, Token::Known)),
+            patience,
         })
     }
 
@@ -46,9 +49,13 @@ impl Link {
     /// Sends a request as this agent; waits until it has been admitted.
     pub(super) async fn request(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Response, String> {
         let mut tokens = self.token.subscribe();
-        let token = match tokens.wait_for(|token| *token != Token::None).await.as_deref() {
-            Ok(Token::Known(token) | Token::Refused(token)) => token.clone(),
-            Ok(Token::None) | Err(_) => return Err("this agent is not enrolled".to_owned()),
+        let enrolled = tokens.wait_for(|token| *token != Token::None);
+        let token = match timeout(self.patience, enrolled).await {
+            Ok(Ok(token)) => token.clone(),
+            Ok(Err(_)) | Err(_) => Token::None,
+        };
+        let (Token::Known(token) | Token::Refused(token)) = token else {
+            return Err("this agent is not enrolled yet".to_owned());
         };
         let response = self.send(method, path, body, Some(&token)).await?;
         let status = response.status();
