@@ -7,7 +7,7 @@ use plimsoll_model::{Event, EventKind, FileAccess};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::check::Check;
+use super::{ReadPaths, check::Check};
 use crate::{
     EventKinds, Observation, RuleFile, RuleSet,
     field::{Context, KindSet, Sources, Subject},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Comparisons of every kind that loading may decide, and of some that it may not.
-const LEAVES: [&str; 44] = [
+const LEAVES: [&str; 48] = [
     "evt.type = execve",
     "evt.type != execve",
     "evt.type in (open, openat, connect)",
@@ -54,6 +54,10 @@ const LEAVES: [&str; 44] = [
     "fd.name startswith /etc",
     "fd.name != /etc/passwd",
     "fd.directory = /etc",
+    "fd.name in (/x, /tmp/x)",
+    "fd.name = /x",
+    "fd.directory startswith /etc/a",
+    "fd.nameraw contains ../",
     "fd.port = 80",
     "fd.rport != 80",
     "fd.net != 10.0.0.0/8",
@@ -138,7 +142,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]);
     let exe = prop::sample::select(vec!["/bin/sh", "/usr/bin/app"]);
     let parents = prop::sample::subsequence(vec!["/bin/sh", "/sbin/init"], 0..=2);
-    let path = prop::sample::select(vec!["/etc/passwd", "/etc/a/b", "/tmp/x", "/x"]);
+    let path = prop::sample::select(vec!["/etc/passwd", "/etc/a/b", "/tmp/x", "/x", "/a/../x"]);
     let access = prop::sample::select(vec!["read", "write", "read_write"]);
     let flags = prop::sample::select(vec![0, 0o100, 0o1100]);
     let address = prop::sample::select(vec!["10.0.0.1:80", "1.2.3.4:443", "[::1]:80"]);
@@ -164,6 +168,21 @@ fn event() -> impl Strategy<Value = Event> {
                 sketch.event().expect("a whole sketch")
             },
         )
+}
+
+/// Whether a filter made of `paths` lets an open for reading through.
+fn lets_through(paths: &ReadPaths, event: &Event) -> bool {
+    match &event.kind {
+        EventKind::Open {
+            path, access, created, ..
+        } if *access == FileAccess::Read && !created => {
+            paths.everything
+                || paths.files.contains(path)
+                || paths.prefixes.iter().any(|prefix| path.starts_with(prefix))
+                || paths.with_dots && path.contains("..")
+        }
+        _ => true,
+    }
 }
 
 fn is_wanted(kinds: EventKinds, event: &Event) -> bool {
@@ -208,6 +227,7 @@ proptest! {
             prop_assert_eq!(fired, expected, "{} on {:?}", tree.text(), event.kind);
             let needs = rules.wants();
             let kinds = if is_host { needs.host } else { needs.container };
+            prop_assert!(!expected || lets_through(&rules.read_paths(), event), "{} on {:?}", tree.text(), event.kind);
             prop_assert!(!expected || is_wanted(kinds, event), "{} on {:?}", tree.text(), event.kind);
         }
     }

@@ -87,7 +87,11 @@ fn write(call: &Call, shown: Shown, out: &mut String) {
         Text(index) => out.write_str(call.texts.get(index).map_or("", String::as_str)),
         Path(index) => out.write_str(&path(call, index)),
         // Descriptors, users and sizes are 32 bits wide; what is above them in a register means nothing.
-        Number(index) => write!(out, "{}", number(index) as u32 as i32),
+        Number(index) => {
+            // An `int`: the lower half of what was passed.
+            let [a, b, c, d, ..] = number(index).to_le_bytes();
+            write!(out, "{}", i32::from_le_bytes([a, b, c, d]))
+        }
         Named(index, table @ ("PTRACE" | "BPF" | "AF")) => {
             write_number_of(table, number(index), out);
             Ok(())
