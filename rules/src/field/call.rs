@@ -88,7 +88,6 @@ fn write(call: &Call, shown: Shown, out: &mut String) {
         Path(index) => out.write_str(&path(call, index)),
         // Descriptors, users and sizes are 32 bits wide; what is above them in a register means nothing.
         Number(index) => {
-            // An `int`: the lower half of what was passed.
             let [a, b, c, d, ..] = number(index).to_le_bytes();
             write!(out, "{}", i32::from_le_bytes([a, b, c, d]))
         }
