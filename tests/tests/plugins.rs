@@ -46,12 +46,7 @@ const POINTS: &[Point] = &[
         "runtime/src/identity/",
     ),
     point("alert sink", "SinkKind", "runtime/src/sink.rs", "runtime/src/sink/"),
-    point(
-        "output",
-        "OutputKind",
-        "runtime/src/output.rs",
-        "runtime/src/output/",
-    ),
+    point("output", "OutputKind", "runtime/src/output.rs", "runtime/src/output/"),
     point("sensor", "Sensor", "runtime/src/sensor.rs", "runtime/src/sensor/"),
 ];
 

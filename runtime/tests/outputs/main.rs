@@ -1,5 +1,8 @@
 //! Outputs against receivers that fail in every way, a real nats-server, and `kill -9`: no alert is lost, each has one id.
 
+// All of it is test code, the functions that tests share too.
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::BTreeSet,
     path::PathBuf,
