@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod command;
 pub mod container;
+pub mod evtgen;
 pub mod image;
 pub mod machine;
 pub mod registry;

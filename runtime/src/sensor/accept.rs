@@ -8,16 +8,16 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_accept4", Hook::SystemCall("accept4")),
-            Program::new("call_accept", Hook::SystemCall("accept")),
+            Program::optional("call_accept4", Hook::SystemCall("accept4")),
+            Program::optional("call_accept", Hook::SystemCall("accept")),
         ],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_accept4", Hook::Tracepoint("sys_exit_accept4")),
-            Program::new("exit_accept", Hook::Tracepoint("sys_exit_accept")),
+            Program::optional("exit_accept4", Hook::Tracepoint("sys_exit_accept4")),
+            Program::optional("exit_accept", Hook::Tracepoint("sys_exit_accept")),
         ],
         blind_to: BLIND_TO,
     },

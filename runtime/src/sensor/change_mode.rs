@@ -8,8 +8,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_fchmodat", Hook::SystemCall("fchmodat")),
-            Program::new("call_fchmod", Hook::SystemCall("fchmod")),
+            Program::optional("call_fchmodat", Hook::SystemCall("fchmodat")),
+            Program::optional("call_fchmod", Hook::SystemCall("fchmod")),
             Program::optional("call_chmod", Hook::SystemCall("chmod")),
         ],
         blind_to: BLIND_TO,
@@ -17,8 +17,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_fchmodat", Hook::Tracepoint("sys_exit_fchmodat")),
-            Program::new("exit_fchmod", Hook::Tracepoint("sys_exit_fchmod")),
+            Program::optional("exit_fchmodat", Hook::Tracepoint("sys_exit_fchmodat")),
+            Program::optional("exit_fchmod", Hook::Tracepoint("sys_exit_fchmod")),
             Program::optional("exit_chmod", Hook::Tracepoint("sys_exit_chmod")),
         ],
         blind_to: BLIND_TO,

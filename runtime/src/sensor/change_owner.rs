@@ -8,8 +8,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_fchownat", Hook::SystemCall("fchownat")),
-            Program::new("call_fchown", Hook::SystemCall("fchown")),
+            Program::optional("call_fchownat", Hook::SystemCall("fchownat")),
+            Program::optional("call_fchown", Hook::SystemCall("fchown")),
             Program::optional("call_chown", Hook::SystemCall("chown")),
             Program::optional("call_lchown", Hook::SystemCall("lchown")),
         ],
@@ -18,8 +18,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_fchownat", Hook::Tracepoint("sys_exit_fchownat")),
-            Program::new("exit_fchown", Hook::Tracepoint("sys_exit_fchown")),
+            Program::optional("exit_fchownat", Hook::Tracepoint("sys_exit_fchownat")),
+            Program::optional("exit_fchown", Hook::Tracepoint("sys_exit_fchown")),
             Program::optional("exit_chown", Hook::Tracepoint("sys_exit_chown")),
             Program::optional("exit_lchown", Hook::Tracepoint("sys_exit_lchown")),
         ],

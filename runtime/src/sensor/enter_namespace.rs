@@ -7,12 +7,12 @@ const BLIND_TO: &str = "";
 const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
-        programs: &[Program::new("call_setns", Hook::SystemCall("setns"))],
+        programs: &[Program::optional("call_setns", Hook::SystemCall("setns"))],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::new("exit_setns", Hook::Tracepoint("sys_exit_setns"))],
+        programs: &[Program::optional("exit_setns", Hook::Tracepoint("sys_exit_setns"))],
         blind_to: BLIND_TO,
     },
 ];

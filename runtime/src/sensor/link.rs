@@ -8,7 +8,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_linkat", Hook::SystemCall("linkat")),
+            Program::optional("call_linkat", Hook::SystemCall("linkat")),
             Program::optional("call_link", Hook::SystemCall("link")),
         ],
         blind_to: BLIND_TO,
@@ -16,7 +16,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_linkat", Hook::Tracepoint("sys_exit_linkat")),
+            Program::optional("exit_linkat", Hook::Tracepoint("sys_exit_linkat")),
             Program::optional("exit_link", Hook::Tracepoint("sys_exit_link")),
         ],
         blind_to: BLIND_TO,

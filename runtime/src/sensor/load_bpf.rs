@@ -7,12 +7,12 @@ const BLIND_TO: &str = "";
 const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
-        programs: &[Program::new("call_bpf", Hook::SystemCall("bpf"))],
+        programs: &[Program::optional("call_bpf", Hook::SystemCall("bpf"))],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::new("exit_bpf", Hook::Tracepoint("sys_exit_bpf"))],
+        programs: &[Program::optional("exit_bpf", Hook::Tracepoint("sys_exit_bpf"))],
         blind_to: BLIND_TO,
     },
 ];

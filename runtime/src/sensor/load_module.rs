@@ -8,16 +8,16 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_init_module", Hook::SystemCall("init_module")),
-            Program::new("call_finit_module", Hook::SystemCall("finit_module")),
+            Program::optional("call_init_module", Hook::SystemCall("init_module")),
+            Program::optional("call_finit_module", Hook::SystemCall("finit_module")),
         ],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_init_module", Hook::Tracepoint("sys_exit_init_module")),
-            Program::new("exit_finit_module", Hook::Tracepoint("sys_exit_finit_module")),
+            Program::optional("exit_init_module", Hook::Tracepoint("sys_exit_init_module")),
+            Program::optional("exit_finit_module", Hook::Tracepoint("sys_exit_finit_module")),
         ],
         blind_to: BLIND_TO,
     },

@@ -8,7 +8,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_mkdirat", Hook::SystemCall("mkdirat")),
+            Program::optional("call_mkdirat", Hook::SystemCall("mkdirat")),
             Program::optional("call_mkdir", Hook::SystemCall("mkdir")),
             Program::optional("call_rmdir", Hook::SystemCall("rmdir")),
         ],
@@ -17,7 +17,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_mkdirat", Hook::Tracepoint("sys_exit_mkdirat")),
+            Program::optional("exit_mkdirat", Hook::Tracepoint("sys_exit_mkdirat")),
             Program::optional("exit_mkdir", Hook::Tracepoint("sys_exit_mkdir")),
             Program::optional("exit_rmdir", Hook::Tracepoint("sys_exit_rmdir")),
         ],

@@ -7,12 +7,12 @@ const BLIND_TO: &str = "";
 const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
-        programs: &[Program::new("call_socket", Hook::SystemCall("socket"))],
+        programs: &[Program::optional("call_socket", Hook::SystemCall("socket"))],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::new("exit_socket", Hook::Tracepoint("sys_exit_socket"))],
+        programs: &[Program::optional("exit_socket", Hook::Tracepoint("sys_exit_socket"))],
         blind_to: BLIND_TO,
     },
 ];

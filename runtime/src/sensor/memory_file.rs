@@ -8,16 +8,16 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_memfd_create", Hook::SystemCall("memfd_create")),
-            Program::new("call_userfaultfd", Hook::SystemCall("userfaultfd")),
+            Program::optional("call_memfd_create", Hook::SystemCall("memfd_create")),
+            Program::optional("call_userfaultfd", Hook::SystemCall("userfaultfd")),
         ],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_memfd_create", Hook::Tracepoint("sys_exit_memfd_create")),
-            Program::new("exit_userfaultfd", Hook::Tracepoint("sys_exit_userfaultfd")),
+            Program::optional("exit_memfd_create", Hook::Tracepoint("sys_exit_memfd_create")),
+            Program::optional("exit_userfaultfd", Hook::Tracepoint("sys_exit_userfaultfd")),
         ],
         blind_to: BLIND_TO,
     },

@@ -9,20 +9,20 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_mount", Hook::SystemCall("mount")),
-            Program::new("call_umount2", Hook::SystemCall("umount")),
-            Program::new("call_pivot_root", Hook::SystemCall("pivot_root")),
-            Program::new("call_chroot", Hook::SystemCall("chroot")),
+            Program::optional("call_mount", Hook::SystemCall("mount")),
+            Program::optional("call_umount2", Hook::SystemCall("umount")),
+            Program::optional("call_pivot_root", Hook::SystemCall("pivot_root")),
+            Program::optional("call_chroot", Hook::SystemCall("chroot")),
         ],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_mount", Hook::Tracepoint("sys_exit_mount")),
-            Program::new("exit_umount2", Hook::Tracepoint("sys_exit_umount")),
-            Program::new("exit_pivot_root", Hook::Tracepoint("sys_exit_pivot_root")),
-            Program::new("exit_chroot", Hook::Tracepoint("sys_exit_chroot")),
+            Program::optional("exit_mount", Hook::Tracepoint("sys_exit_mount")),
+            Program::optional("exit_umount2", Hook::Tracepoint("sys_exit_umount")),
+            Program::optional("exit_pivot_root", Hook::Tracepoint("sys_exit_pivot_root")),
+            Program::optional("exit_chroot", Hook::Tracepoint("sys_exit_chroot")),
         ],
         blind_to: BLIND_TO,
     },

@@ -8,18 +8,18 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_dup3", Hook::SystemCall("dup3")),
+            Program::optional("call_dup3", Hook::SystemCall("dup3")),
             Program::optional("call_dup2", Hook::SystemCall("dup2")),
-            Program::new("call_dup", Hook::SystemCall("dup")),
+            Program::optional("call_dup", Hook::SystemCall("dup")),
         ],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_dup3", Hook::Tracepoint("sys_exit_dup3")),
+            Program::optional("exit_dup3", Hook::Tracepoint("sys_exit_dup3")),
             Program::optional("exit_dup2", Hook::Tracepoint("sys_exit_dup2")),
-            Program::new("exit_dup", Hook::Tracepoint("sys_exit_dup")),
+            Program::optional("exit_dup", Hook::Tracepoint("sys_exit_dup")),
         ],
         blind_to: BLIND_TO,
     },

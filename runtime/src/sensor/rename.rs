@@ -8,7 +8,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_renameat2", Hook::SystemCall("renameat2")),
+            Program::optional("call_renameat2", Hook::SystemCall("renameat2")),
             Program::optional("call_renameat", Hook::SystemCall("renameat")),
             Program::optional("call_rename", Hook::SystemCall("rename")),
         ],
@@ -17,7 +17,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_renameat2", Hook::Tracepoint("sys_exit_renameat2")),
+            Program::optional("exit_renameat2", Hook::Tracepoint("sys_exit_renameat2")),
             Program::optional("exit_renameat", Hook::Tracepoint("sys_exit_renameat")),
             Program::optional("exit_rename", Hook::Tracepoint("sys_exit_rename")),
         ],

@@ -8,7 +8,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_symlinkat", Hook::SystemCall("symlinkat")),
+            Program::optional("call_symlinkat", Hook::SystemCall("symlinkat")),
             Program::optional("call_symlink", Hook::SystemCall("symlink")),
         ],
         blind_to: BLIND_TO,
@@ -16,7 +16,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_symlinkat", Hook::Tracepoint("sys_exit_symlinkat")),
+            Program::optional("exit_symlinkat", Hook::Tracepoint("sys_exit_symlinkat")),
             Program::optional("exit_symlink", Hook::Tracepoint("sys_exit_symlink")),
         ],
         blind_to: BLIND_TO,

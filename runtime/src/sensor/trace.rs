@@ -8,16 +8,16 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_ptrace", Hook::SystemCall("ptrace")),
-            Program::new("call_process_vm_writev", Hook::SystemCall("process_vm_writev")),
+            Program::optional("call_ptrace", Hook::SystemCall("ptrace")),
+            Program::optional("call_process_vm_writev", Hook::SystemCall("process_vm_writev")),
         ],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_ptrace", Hook::Tracepoint("sys_exit_ptrace")),
-            Program::new("exit_process_vm_writev", Hook::Tracepoint("sys_exit_process_vm_writev")),
+            Program::optional("exit_ptrace", Hook::Tracepoint("sys_exit_ptrace")),
+            Program::optional("exit_process_vm_writev", Hook::Tracepoint("sys_exit_process_vm_writev")),
         ],
         blind_to: BLIND_TO,
     },

@@ -8,7 +8,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
-            Program::new("call_unlinkat", Hook::SystemCall("unlinkat")),
+            Program::optional("call_unlinkat", Hook::SystemCall("unlinkat")),
             Program::optional("call_unlink", Hook::SystemCall("unlink")),
         ],
         blind_to: BLIND_TO,
@@ -16,7 +16,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::new("exit_unlinkat", Hook::Tracepoint("sys_exit_unlinkat")),
+            Program::optional("exit_unlinkat", Hook::Tracepoint("sys_exit_unlinkat")),
             Program::optional("exit_unlink", Hook::Tracepoint("sys_exit_unlink")),
         ],
         blind_to: BLIND_TO,

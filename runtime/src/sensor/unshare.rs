@@ -7,12 +7,12 @@ const BLIND_TO: &str = "";
 const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
-        programs: &[Program::new("call_unshare", Hook::SystemCall("unshare"))],
+        programs: &[Program::optional("call_unshare", Hook::SystemCall("unshare"))],
         blind_to: BLIND_TO,
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::new("exit_unshare", Hook::Tracepoint("sys_exit_unshare"))],
+        programs: &[Program::optional("exit_unshare", Hook::Tracepoint("sys_exit_unshare"))],
         blind_to: BLIND_TO,
     },
 ];

@@ -133,6 +133,10 @@ fn numbers_and_results_are_the_kernels() {
         ("capset", "call(126, 0, 0)", 0, -14),
         ("process_vm_writev", "call(311, 0, 0, 0, 0, 0, 1)", 0, -22),
     ] {
+        if name.ends_with("_module") && !std::path::Path::new("/proc/modules").exists() {
+            eprintln!("SKIPPED {name}: this kernel has no modules");
+            continue;
+        }
         let Some((call, _)) = call(name, perl) else { return };
         // What differs between machines and rights is marked by the largest and smallest number.
         assert!(first == u64::MAX || call.arguments[0] == first, "{name}: {call:?}");

@@ -1,0 +1,200 @@
+//! The agent's library with upstream's rules, in this process: alerts in, verdicts on cases out.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use plimsoll_model::{Alert, Reason};
+use plimsoll_rules::{RuleFile, RuleSet};
+use plimsoll_runtime::{
+    agent::{self, Options},
+    sensor::{Kernel, Needs, plan},
+    sink::Sink,
+};
+use serde_json::Value;
+
+use super::suite::Case;
+
+/// Longest wait for an alert, and for an agent to begin.
+const PATIENCE: Duration = Duration::from_secs(3);
+const START: Duration = Duration::from_secs(30);
+/// Between the fields that are added to a rule's output.
+const MARK: &str = " @@";
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Judge {
+    alerts: Receiver<Alert>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+#[derive(Debug)]
+struct Hand(Sender<Alert>);
+
+impl Sink for Hand {
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        self.0.send(alert.clone()).map_err(io::Error::other)
+    }
+
+    fn changed(&mut self, alert: &Alert) -> io::Result<()> {
+        self.alert(alert)
+    }
+}
+
+/// Upstream's rules as they are, and behind them outputs with the fields that cases compare.
+///
+/// # Errors
+/// The file cannot be read or does not load.
+pub fn rules(file: &Path, cases: &[Case]) -> anyhow::Result<RuleSet> {
+    let rule_names: BTreeSet<&str> = cases.iter().map(|case| case.rule.as_str()).collect();
+    let mut extra = String::new();
+    for rule in rule_names {
+        let fields: BTreeSet<&String> = cases
+            .iter()
+            .filter(|case| case.rule == rule)
+            .filter_map(|case| case.body["expectedOutcome"]["outputFields"].as_object())
+            .flat_map(|fields| fields.keys())
+            .collect();
+        let output: String = fields.iter().map(|field| format!("{MARK}{field}=%{field}")).collect();
+        extra.push_str(&format!(
+            "- rule: {rule}\n  output: \"{output}{MARK}\"\n  override: {{output: append}}\n"
+        ));
+    }
+    let upstream = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let files = [("upstream.yaml", upstream), ("outputs.yaml", extra)].map(|(name, text)| RuleFile {
+        name: name.to_owned(),
+        text,
+    });
+    let loaded = RuleSet::load(&files).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    Ok(loaded.rules)
+}
+
+impl Judge {
+    /// Starts an agent and waits until it watches.
+    ///
+    /// # Errors
+    /// It ended before it was ready.
+    pub fn start(rules: RuleSet) -> anyhow::Result<Self> {
+        let (sender, alerts) = channel();
+        let (is_ready, ready) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let images = tempfile::tempdir()?;
+            let plan = plan(&Needs::wanted_by(rules.wants()), &Kernel::probe());
+            let options = Options {
+                images: images.path().to_owned(),
+                rules,
+                node: None,
+                record: None,
+                sinks: vec![Box::new(Hand(sender))],
+                outputs: None,
+                notice: Box::new(|text| eprintln!("notice: {text}")),
+            };
+            agent::run(options, plan, &asked, || {
+                // Nobody waits any more when the test has given up.
+                let _ = is_ready.send(());
+            })?;
+            Ok(())
+        });
+        let mut judge = Self {
+            alerts,
+            stop,
+            thread: Some(thread),
+        };
+        if ready.recv_timeout(START).is_err() {
+            judge.end()?;
+            anyhow::bail!("the agent was not ready in time");
+        }
+        Ok(judge)
+    }
+
+    /// Waits for the alert of a case, by the process that began it. `Err` holds what is wrong, in words.
+    pub fn verdict(&self, case: &Case, pid: i32) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(alert) = self.alerts.recv_timeout(left) else {
+                return Err(match seen.is_empty() {
+                    true => "no alert".to_owned(),
+                    false => seen.join("; "),
+                });
+            };
+            let pids = std::iter::once(&alert.process).chain(&alert.ancestry);
+            let is_ours = pids.map(|process| process.pid).any(|known| known == pid);
+            let rules = alert.reasons.iter().filter(|_| is_ours);
+            for reason in rules {
+                let Reason::Rule {
+                    name, output, priority, ..
+                } = reason
+                else {
+                    continue;
+                };
+                match name == &case.rule {
+                    true => match compare(&case.body["expectedOutcome"], output, priority) {
+                        Ok(()) => return Ok(()),
+                        Err(why) => seen.push(why),
+                    },
+                    false => seen.push(format!("other rule: {name}")),
+                }
+            }
+            if is_ours
+                && alert
+                    .follow_ups
+                    .iter()
+                    .any(|follow_up| follow_up.rules.contains(&case.rule))
+            {
+                seen.push("fired as a follow-up of another alert, without fields".to_owned());
+            }
+        }
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => anyhow::bail!("the agent panicked"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            eprintln!("the agent ended with: {error:#}");
+        }
+    }
+}
+
+fn compare(expected: &Value, output: &str, priority: &str) -> Result<(), String> {
+    if let Some(wanted) = expected["priority"].as_str()
+        && !priority.starts_with(&wanted.to_lowercase())
+    {
+        return Err(format!("priority {priority} instead of {wanted}"));
+    }
+    let fields = expected["outputFields"].as_object().into_iter().flatten();
+    for (field, wanted) in fields {
+        let wanted = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+        let start = format!("{MARK}{field}=");
+        let found = output
+            .split_once(&start)
+            .map(|(_, rest)| rest.split(MARK).next().unwrap_or(rest));
+        if found != Some(wanted.as_str()) {
+            return Err(format!("{field} is {found:?} instead of {wanted:?}"));
+        }
+    }
+    Ok(())
+}
