@@ -5,13 +5,13 @@ mod output;
 mod progress;
 mod push;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use plimsoll_model::{Decision, Match, Note, Sbom, ScanReport};
 use plimsoll_scanner::{
     Scan, ScanError, ScanOptions, Silent, Target, parse_platform, report, scan, source::SourceOptions,
 };
-use plimsoll_vulndb::{Database, default_path};
+use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, default_path};
 
 use self::{
     judge::PolicyArguments,
@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// Vulnerability database [default: where `plimsoll db import` puts it]
     #[arg(long, env = "PLIMSOLL_DB", value_name = "PATH")]
     db: Option<PathBuf>,
+    /// Oldest vulnerability data that still counts, by the time of its last good import or update
+    #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_MAX_AGE.as_secs() / SECONDS_A_DAY)]
+    db_max_age: u64,
     /// Do not look for vulnerabilities
     #[arg(long)]
     skip_vulnerabilities: bool,
@@ -77,6 +80,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         target,
         output,
         db,
+        db_max_age,
         skip_vulnerabilities,
         policy,
         server,
@@ -89,8 +93,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let scanned = scan_image(&target, &source)?;
     let (found, missing) = match skip_vulnerabilities {
         true => (Found::default(), None),
-        false => match find_vulnerabilities(db, &scanned.sbom) {
-            Ok(found) => (found, None),
+        false => match find_vulnerabilities(db, db_max_age, &scanned.sbom) {
+            Ok(mut found) => {
+                let stale = found.stale.take();
+                (found, stale)
+            }
             Err(failure) => (Found::default(), Some(failure)),
         },
     };
@@ -122,7 +129,11 @@ fn conclude(report: &ScanReport, mut failures: Vec<Failure>) -> Result<Exit, Fai
             Ok(Exit::Stopped)
         }
         (None, Some(failure)) => Err(failure),
-        (None, None) if report.notes.iter().any(Note::makes_incomplete) => Ok(Exit::Incomplete),
+        (None, None) if report.notes.iter().any(Note::makes_incomplete) => {
+            let count = report.notes.iter().filter(|note| note.makes_incomplete()).count();
+            eprintln!("incomplete: {count} things could not be read or judged; the report's notes say which");
+            Ok(Exit::Incomplete)
+        }
         (None, None) => Ok(Exit::Go),
     }
 }
@@ -181,13 +192,21 @@ struct Found {
     notes: Vec<Note>,
     /// Age of its newest record in whole days; `None` when it does not say.
     data_age_days: Option<u64>,
+    /// Why the data is too old to rely on; what it says is reported all the same.
+    stale: Option<Failure>,
 }
 
-fn find_vulnerabilities(db: Option<PathBuf>, sbom: &Sbom) -> Result<Found, Failure> {
-    let hint = "make a database with `plimsoll db import`, or use --skip-vulnerabilities";
-    let failed = |error| Failure::new(Exit::Data, anyhow::Error::new(error), hint);
+const SECONDS_A_DAY: u64 = 86_400;
+
+fn find_vulnerabilities(db: Option<PathBuf>, max_age_days: u64, sbom: &Sbom) -> Result<Found, Failure> {
+    let failed = super::db::failure;
     let database = Database::open(&db.unwrap_or_else(default_path)).map_err(failed)?;
     let (matches, notes) = database.find_matches(sbom).map_err(failed)?;
+    let max_age = Duration::from_secs(max_age_days.saturating_mul(SECONDS_A_DAY));
+    let stale = database
+        .check_age_for(sbom, jiff::Timestamp::now(), max_age)
+        .map_err(failed)
+        .err();
     let status = database.status().map_err(failed)?;
     let newest = status
         .sources
@@ -200,6 +219,7 @@ fn find_vulnerabilities(db: Option<PathBuf>, sbom: &Sbom) -> Result<Found, Failu
         notes,
         // A feed from the future is as fresh as can be.
         data_age_days: age.map(|days| u64::try_from(days).unwrap_or(0)),
+        stale,
     })
 }
 
