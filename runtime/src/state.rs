@@ -145,38 +145,8 @@ impl ProcessTree {
                 self.dead.push_back((time_ns, process.key));
                 (process, EventKind::Exit { status })
             }
-            RawKind::Open {
-                path,
-                flags,
-                access,
-                created,
-                inode,
-                asked,
-            } => (
-                self.current(&task),
-                EventKind::Open {
-                    path,
-                    flags,
-                    access,
-                    created,
-                    inode,
-                    asked,
-                    error: 0,
-                },
-            ),
-            RawKind::Connect { address, transport } => (
-                self.current(&task),
-                EventKind::Connect {
-                    address,
-                    transport,
-                    error: 0,
-                },
-            ),
-            RawKind::Bind { address, transport } => (self.current(&task), EventKind::Bind { address, transport }),
-            RawKind::Listen { address, transport } => (self.current(&task), EventKind::Listen { address, transport }),
-            RawKind::Call(call) => (self.current(&task), EventKind::Call(call)),
             RawKind::Lost { count, reason } => (Arc::new(bare(&task)), EventKind::Lost { count, reason }),
-            RawKind::CgroupMade { .. } => return None,
+            other => (self.current(&task), observed(other)?),
         };
         self.sequence += 1;
         Some(self.seen(self.sequence, time_ns, cpu, &task, process, kind))
@@ -310,6 +280,38 @@ fn home_of(task: &RawTask) -> Home {
         cgroup_id: task.cgroup_id,
         mount_namespace: task.mount_namespace,
     }
+}
+
+/// What a process did that changes nothing about processes. `None` for what is no event of a process.
+fn observed(kind: RawKind) -> Option<EventKind> {
+    Some(match kind {
+        RawKind::Open {
+            path,
+            flags,
+            access,
+            created,
+            inode,
+            asked,
+        } => EventKind::Open {
+            path,
+            flags,
+            access,
+            created,
+            inode,
+            asked,
+            error: 0,
+        },
+        RawKind::Connect { address, transport } => EventKind::Connect {
+            address,
+            transport,
+            error: 0,
+        },
+        RawKind::Bind { address, transport } => EventKind::Bind { address, transport },
+        RawKind::Listen { address, transport } => EventKind::Listen { address, transport },
+        RawKind::Call(call) => EventKind::Call(call),
+        RawKind::Lost { count, reason } => EventKind::Lost { count, reason },
+        RawKind::Exec { .. } | RawKind::Fork { .. } | RawKind::Exit { .. } | RawKind::CgroupMade { .. } => return None,
+    })
 }
 
 /// What a task says of itself; its program and parent are not known.

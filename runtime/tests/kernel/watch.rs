@@ -26,26 +26,26 @@ pub(crate) struct Watch {
 impl Watch {
     /// The standing needs, the host included; `None` when this machine does not allow it.
     pub(crate) fn everything() -> Option<Self> {
-        Self::open(&Needs::wanted_by(EventNeeds::default()), filter(false), None)
+        Self::open(&Needs::wanted_by(EventNeeds::default()), &filter(false), None)
     }
 
     /// The standing needs, containers only.
     pub(crate) fn containers() -> Option<Self> {
-        Self::open(&Needs::wanted_by(EventNeeds::default()), filter(true), None)
+        Self::open(&Needs::wanted_by(EventNeeds::default()), &filter(true), None)
     }
 
     /// The standing needs and a small ring buffer.
     pub(crate) fn with_ring(bytes: u32) -> Option<Self> {
-        Self::open(&Needs::wanted_by(EventNeeds::default()), filter(false), Some(bytes))
+        Self::open(&Needs::wanted_by(EventNeeds::default()), &filter(false), Some(bytes))
     }
 
     /// What these rules want, and no more.
     pub(crate) fn for_rules(conditions: &[&str]) -> Option<Self> {
         let rules = rules(conditions);
-        Self::open(&Needs::wanted_by(rules.wants()), Filter::for_rules(&rules), None)
+        Self::open(&Needs::wanted_by(rules.wants()), &Filter::for_rules(&rules), None)
     }
 
-    fn open(needs: &Needs, filter: Filter, ring_bytes: Option<u32>) -> Option<Self> {
+    fn open(needs: &Needs, filter: &Filter, ring_bytes: Option<u32>) -> Option<Self> {
         let kernel = Kernel::probe();
         let plan = plan(needs, &kernel);
         if !plan.is_complete() {
@@ -58,8 +58,8 @@ impl Watch {
             return None;
         }
         let eyes = match ring_bytes {
-            Some(bytes) => Eyes::open_with_ring(&plan, &filter, bytes),
-            None => Eyes::open(&plan, &filter),
+            Some(bytes) => Eyes::open_with_ring(&plan, filter, bytes),
+            None => Eyes::open(&plan, filter),
         };
         let eyes = eyes.unwrap_or_else(|error| panic!("failed to {error}"));
         Some(Self {
