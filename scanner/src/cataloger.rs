@@ -1,10 +1,18 @@
 //! Catalogers: merged tree in, operating system and packages out. One file each; [`ALL`] lists them.
 
 mod apk;
+mod composer;
 mod dpkg;
+mod gem;
+mod go;
+mod language;
+mod npm;
+mod nuget;
 mod os_release;
+mod python;
+mod rpm;
 
-use plimsoll_model::{Note, NoteKind, OsRelease, Package, Sbom};
+use plimsoll_model::{Note, NoteKind, OsRelease, Package, PackageKind, Sbom};
 
 use crate::{Tree, limits::MAX_PACKAGES, merge::Versions};
 
@@ -52,7 +60,18 @@ pub struct Catalog {
 }
 
 /// All catalogers. `os_release` comes first: package URLs name the distribution.
-pub const ALL: &[&dyn Cataloger] = &[&os_release::OsReleaseCataloger, &dpkg::Dpkg, &apk::Apk];
+pub const ALL: &[&dyn Cataloger] = &[
+    &os_release::OsReleaseCataloger,
+    &dpkg::Dpkg,
+    &apk::Apk,
+    &rpm::Rpm,
+    &python::Python,
+    &npm::Npm,
+    &gem::Gem,
+    &go::Go,
+    &nuget::Nuget,
+    &composer::Composer,
+];
 
 /// The most that any cataloger wants of a file.
 pub(crate) fn wants(path: &str) -> Option<Want> {
@@ -85,6 +104,7 @@ pub(crate) fn run(tree: &mut Tree, versions: &Versions, notes: &mut Vec<Note>) -
     sbom.packages.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     sbom.packages.dedup_by(|a, b| sort_key(a) == sort_key(b));
     own_files(tree, &sbom.packages);
+    own_packages(tree, &mut sbom.packages);
     if sbom.os.is_none() && sbom.packages.is_empty() {
         let detail = "neither an operating system nor a package was recognised".to_owned();
         notes.push(Note::new(NoteKind::Unrecognised, "image", detail));
@@ -115,6 +135,24 @@ fn own_files(tree: &mut Tree, packages: &[Package]) {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A package of a programming language whose own description came with a package of the operating system belongs to that
+/// one: both are recorded, once each, and the latter's version says what was patched.
+fn own_packages(tree: &Tree, packages: &mut [Package]) {
+    for index in 0..packages.len() {
+        let owner = tree.get(&packages[index].evidence_path).and_then(|entry| entry.package);
+        let is_of_os = |package: &Package| {
+            use PackageKind::{Apk, Dpkg, Rpm};
+            matches!(package.kind, Apk | Dpkg | Rpm)
+        };
+        if let Some(owner) = owner
+            && !is_of_os(&packages[index])
+            && is_of_os(&packages[owner as usize])
+        {
+            packages[index].owner = Some(owner);
         }
     }
 }

@@ -2,9 +2,12 @@
 //! and read at the end. Prefix, dynamic section and section table in; [`ElfFacts`] out.
 
 mod facts;
+mod go;
 
 use object::read::ReadRef;
 use plimsoll_model::ElfFacts;
+
+pub(crate) use self::go::BuildInfo;
 
 use crate::limits::{MAX_ELF_PREFIX_BYTES, MAX_ELF_WINDOW_BYTES};
 

@@ -55,6 +55,12 @@ pub(crate) const MAX_ARCHIVE_MEMBERS: usize = 8192;
 /// Bytes of one file that is kept for a cataloger or the profile.
 pub(crate) const MAX_KEPT_FILE_BYTES: u64 = 16 << 20;
 
+/// Bytes of a database of installed packages: those of full RPM systems are larger than any other file that is kept.
+pub(crate) const MAX_KEPT_DATABASE_BYTES: u64 = 64 << 20;
+
+/// Bytes of a Go program's build info.
+pub(crate) const MAX_GO_BUILD_INFO_BYTES: usize = 1 << 20;
+
 /// Bytes of all files that are kept.
 pub(crate) const MAX_KEPT_BYTES: u64 = 96 << 20;
 

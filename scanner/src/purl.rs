@@ -37,6 +37,19 @@ pub(crate) fn of_os_package(
     purl
 }
 
+/// A package URL of a library that a programming language's package manager knows. The parts of the namespace have no slashes.
+pub(crate) fn of_library(kind: &str, namespace: &[&str], name: &str, version: &str) -> String {
+    let mut purl = format!("pkg:{kind}/");
+    for part in namespace {
+        encode(part, &mut purl);
+        purl.push('/');
+    }
+    encode(name, &mut purl);
+    purl.push('@');
+    encode(version, &mut purl);
+    purl
+}
+
 /// Percent-encodes all but the characters that purl-spec leaves alone: letters, digits, `.`, `-`, `_`, `~`, and `:`,
 /// which must not be encoded (purl-spec 1.0, "Rules for each purl component").
 fn encode(text: &str, out: &mut String) {

@@ -72,8 +72,8 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
     } = merge;
     let sbom = cataloger::run(&mut tree, &versions, &mut notes);
     drop(versions);
-    // Lists of files were read; the profile decides anew what it needs.
-    tree.retain_contents(|path| !is_only_for_catalogers(path));
+    // What only catalogers read is not needed any more.
+    tree.retain_contents(|path| cataloger::wants(path).is_none());
     Ok(Scan {
         image: ImageIdentity {
             reference: target.reference.to_owned(),
@@ -88,10 +88,6 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         sbom,
         notes: tidy(notes),
     })
-}
-
-fn is_only_for_catalogers(path: &str) -> bool {
-    path.starts_with("/var/lib/dpkg/") || path.starts_with("/lib/apk/") || path.starts_with("/usr/lib/apk/")
 }
 
 fn check_documents(target: &Target<'_>, opened: &Opened, options: &ScanOptions<'_>) -> Result<(), ScanError> {

@@ -101,6 +101,12 @@ impl Tree {
         self.contents.get(path).map(AsRef::as_ref)
     }
 
+    /// All entries whose content the scan kept, in path order.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = (&FileEntry, &[u8])> {
+        let kept = self.contents.iter();
+        kept.filter_map(|(path, content)| Some((self.get(path)?, content.as_ref())))
+    }
+
     /// All entries in path order.
     pub fn iter(&self) -> impl Iterator<Item = &FileEntry> {
         self.files.iter().map(|found| &*found.0)

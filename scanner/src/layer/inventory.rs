@@ -11,8 +11,9 @@ use super::{
     tar::{Member, MemberKind, TarError, TarReader},
 };
 use crate::{
-    cataloger, elf,
-    limits::{MAX_ENTRIES, MAX_KEPT_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
+    cataloger::{self, Want},
+    elf,
+    limits::{MAX_ENTRIES, MAX_KEPT_BYTES, MAX_KEPT_DATABASE_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
     profile,
 };
 
@@ -202,11 +203,20 @@ impl<'a> Inventory<'a> {
         if cataloger::wants(&entry.path).is_none() && !profile::wants_content(&entry.path, entry.mode, size, head) {
             return false;
         }
-        if size > MAX_KEPT_FILE_BYTES {
-            let detail = format!("file of more than {MAX_KEPT_FILE_BYTES} bytes was not looked into");
+        // Only databases are wanted in every version.
+        let most = match cataloger::wants(&entry.path) {
+            Some(Want::EveryVersion) => MAX_KEPT_DATABASE_BYTES,
+            _ => MAX_KEPT_FILE_BYTES,
+        };
+        if size > most {
+            let detail = format!("file of more than {most} bytes was not looked into");
             self.note(NoteKind::Limit, entry.path.clone(), detail);
             return false;
         }
+        self.has_room(entry, size)
+    }
+
+    fn has_room(&mut self, entry: &FileEntry, size: u64) -> bool {
         if self.shared.kept_bytes.fetch_add(size, Ordering::Relaxed) + size > MAX_KEPT_BYTES {
             let detail = format!("not looked into: files to look into exceed {MAX_KEPT_BYTES} bytes");
             self.note(NoteKind::Limit, entry.path.clone(), detail);
@@ -230,6 +240,7 @@ struct Body<'e> {
     is_started: bool,
     kept: Option<Vec<u8>>,
     elf: Option<elf::Capture>,
+    go: Option<elf::BuildInfo>,
 }
 
 impl<'e> Body<'e> {
@@ -241,6 +252,7 @@ impl<'e> Body<'e> {
             is_started: false,
             kept: None,
             elf: None,
+            go: None,
         }
     }
 
@@ -296,6 +308,7 @@ impl<'e> Body<'e> {
         let head = &bytes[..bytes.len().min(HEAD_BYTES)];
         self.entry.shebang = shebang(head);
         self.elf = elf::Capture::new(head, self.entry.size_bytes);
+        self.go = self.elf.is_some().then(elf::BuildInfo::new);
         if inventory.keeps(self.entry, head) {
             self.kept = Some(Vec::with_capacity(usize::try_from(self.entry.size_bytes).unwrap_or(0)));
         }
@@ -308,6 +321,9 @@ impl<'e> Body<'e> {
         }
         if let Some(elf) = &mut self.elf {
             elf.push(bytes);
+        }
+        if let Some(go) = &mut self.go {
+            go.push(bytes);
         }
     }
 
@@ -322,6 +338,13 @@ impl<'e> Body<'e> {
                 let detail = "ELF headers make no sense".to_owned();
                 inventory.note(NoteKind::Hint, self.entry.path.clone(), detail);
             }
+        }
+        // Of a Go program, what it is made of is all that anybody reads.
+        if let Some(info) = self.go.and_then(elf::BuildInfo::finish)
+            && self.kept.is_none()
+            && inventory.has_room(self.entry, info.len() as u64)
+        {
+            self.kept = Some(info);
         }
         self.kept.map(Arc::from)
     }

@@ -7,6 +7,7 @@ mod ci_reports;
 mod cyclonedx;
 mod demo_images;
 mod hostile;
+mod languages;
 mod merge;
 mod packages;
 mod registry;

@@ -1,0 +1,117 @@
+//! Build info of Go programs in, the modules that they were built from out, and the standard library of their toolchain.
+
+use plimsoll_model::{FileEntry, Note, NoteKind, Package, PackageKind};
+
+use super::{Catalog, Cataloger, Input, Want, language};
+use crate::purl;
+
+/// Go modules.
+pub(super) struct Go;
+
+impl Cataloger for Go {
+    fn name(&self) -> &'static str {
+        "go"
+    }
+
+    /// Build info is taken from every ELF file that has it, wherever it is.
+    fn wants(&self, _path: &str) -> Option<Want> {
+        None
+    }
+
+    fn catalog(&self, input: &Input<'_>) -> Catalog {
+        let mut catalog = Catalog::default();
+        for entry in input
+            .tree
+            .iter()
+            .filter(|entry| entry.elf.as_ref().is_some_and(|elf| elf.is_go))
+        {
+            match input.tree.content(&entry.path) {
+                Some(info) => catalog.packages.extend(modules(entry, &String::from_utf8_lossy(info))),
+                None => {
+                    let detail =
+                        "Go program without build info that can be read: built before Go 1.18, or without modules";
+                    catalog
+                        .notes
+                        .push(Note::new(NoteKind::Unsupported, &entry.path, detail));
+                }
+            }
+        }
+        catalog
+    }
+}
+
+/// `dep` lines, each replaced by the `=>` line after it; `mod` where the main module has a version.
+fn modules(entry: &FileEntry, info: &str) -> Vec<Package> {
+    let mut lines = info.lines();
+    let toolchain = lines.next().unwrap_or_default();
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    // `go1.22.1 X:experiment`
+    if let Some(version) = toolchain.split(' ').next().and_then(|text| text.strip_prefix("go")) {
+        found.push(("stdlib", version));
+    }
+    for line in lines {
+        let mut parts = line.split('\t');
+        let (Some(word), Some(path), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        match word {
+            "mod" if version.starts_with('v') => found.push((path, version)),
+            "dep" => found.push((path, version)),
+            "=>" => {
+                found.pop();
+                found.push((path, version));
+            }
+            _ => {}
+        }
+    }
+    let package = |(path, version): (&str, &str)| {
+        let folders: Vec<&str> = path.split('/').collect();
+        let (name, namespace) = folders.split_last().expect("a text has at least one part");
+        let purl = purl::of_library("golang", namespace, name, version);
+        language::package(PackageKind::Go, path, version, purl, entry)
+    };
+    // A replacement by a folder has no version.
+    found
+        .into_iter()
+        .filter(|(_, version)| !version.is_empty())
+        .map(package)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::FileKind;
+
+    use super::*;
+
+    #[test]
+    fn replacements_count_and_folders_do_not() {
+        let entry = FileEntry {
+            path: "/bin/app".to_owned(),
+            kind: FileKind::Regular,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            size_bytes: 0,
+            digest: None,
+            layer: 0,
+            link_target: None,
+            elf: None,
+            shebang: None,
+            has_capabilities: false,
+            package: None,
+        };
+        let info = "go1.22.1 X:boringcrypto\npath\ta\nmod\ta\t(devel)\t\ndep\tgithub.com/x/y/v2\tv2.0.1\th1:a=\n\
+                    dep\told\tv1.0.0\n=>\tnew\tv1.0.1\th1:b=\ndep\tlocal\tv1.0.0\n=>\t./local\t\t\nbuild\tGOOS=linux\n";
+        let found = modules(&entry, info);
+        let purls: Vec<&str> = found.iter().map(|package| package.purl.as_str()).collect();
+        assert_eq!(
+            purls,
+            [
+                "pkg:golang/stdlib@1.22.1",
+                "pkg:golang/github.com/x/y/v2@v2.0.1",
+                "pkg:golang/new@v1.0.1"
+            ]
+        );
+    }
+}

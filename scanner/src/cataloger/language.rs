@@ -1,0 +1,38 @@
+//! What the catalogers of programming languages share: a package from the file that describes it, and safe JSON.
+
+use plimsoll_model::{FileEntry, Note, NoteKind, Package, PackageKind};
+use serde::de::DeserializeOwned;
+
+/// A package as its own file states it, in that file's layer.
+pub(super) fn package(kind: PackageKind, name: &str, version: &str, purl: String, entry: &FileEntry) -> Package {
+    Package {
+        kind,
+        name: name.to_owned(),
+        version: version.to_owned(),
+        architecture: None,
+        source: None,
+        purl,
+        layer: entry.layer,
+        evidence_path: entry.path.clone(),
+        files: Vec::new(),
+        licences: Vec::new(),
+        maintainer: None,
+        owner: None,
+    }
+}
+
+/// JSON of a file in the image; what is no JSON is a note.
+pub(super) fn json<T: DeserializeOwned>(path: &str, content: &[u8], notes: &mut Vec<Note>) -> Option<T> {
+    match serde_json::from_slice(content) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            notes.push(Note::new(NoteKind::Unreadable, path, error.to_string()));
+            None
+        }
+    }
+}
+
+/// The folder of a file.
+pub(super) fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}

@@ -1,0 +1,135 @@
+//! A header blob in, what we read of it out (rpm, docs/manual/format_header.md: index entries and a data store, big-endian).
+
+/// One package as RPM recorded it.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) release: String,
+    pub(super) epoch: Option<u32>,
+    pub(super) architecture: Option<String>,
+    pub(super) licence: Option<String>,
+    pub(super) vendor: Option<String>,
+    pub(super) source_rpm: Option<String>,
+    /// Absolute, sorted.
+    pub(super) files: Vec<String>,
+}
+
+impl Header {
+    /// What tells versions of packages apart.
+    pub(super) fn key(&self) -> String {
+        let (name, version, release) = (&self.name, &self.version, &self.release);
+        format!(
+            "{name}\0{version}\0{release}\0{}",
+            self.architecture.as_deref().unwrap_or_default()
+        )
+    }
+}
+
+const NAME: u32 = 1000;
+const VERSION: u32 = 1001;
+const RELEASE: u32 = 1002;
+const EPOCH: u32 = 1003;
+const VENDOR: u32 = 1011;
+const LICENCE: u32 = 1014;
+const ARCHITECTURE: u32 = 1022;
+const SOURCE_RPM: u32 = 1044;
+const DIRECTORY_INDEXES: u32 = 1116;
+const BASE_NAMES: u32 = 1117;
+const DIRECTORY_NAMES: u32 = 1118;
+
+const INT32: u32 = 4;
+/// String, string array, translated string (of which the first is the untranslated one).
+const STRINGS: [u32; 3] = [6, 8, 9];
+
+/// Reads a blob.
+pub(super) fn parse(blob: &[u8]) -> Result<Header, &'static str> {
+    let damaged = "package header is damaged";
+    let tags = Tags::new(blob).ok_or(damaged)?;
+    let text = |tag| tags.strings(tag).and_then(|list| list.into_iter().next());
+    let header = Header {
+        name: text(NAME).ok_or("package header has no name")?,
+        version: text(VERSION).ok_or("package header has no version")?,
+        release: text(RELEASE).ok_or("package header has no release")?,
+        epoch: tags.numbers(EPOCH).and_then(|list| list.first().copied()),
+        architecture: text(ARCHITECTURE),
+        licence: text(LICENCE),
+        vendor: text(VENDOR),
+        source_rpm: text(SOURCE_RPM),
+        files: files(&tags).ok_or(damaged)?,
+    };
+    Ok(header)
+}
+
+fn files(tags: &Tags<'_>) -> Option<Vec<String>> {
+    let Some(names) = tags.strings(BASE_NAMES) else {
+        // A package without files.
+        return Some(Vec::new());
+    };
+    let (folders, indexes) = (tags.strings(DIRECTORY_NAMES)?, tags.numbers(DIRECTORY_INDEXES)?);
+    let mut files = Vec::with_capacity(names.len());
+    for (name, index) in names.iter().zip(indexes) {
+        let folder = folders.get(usize::try_from(index).ok()?)?;
+        files.push(format!("{folder}{name}"));
+    }
+    files.sort_unstable();
+    Some(files)
+}
+
+struct Tags<'a> {
+    index: &'a [u8],
+    store: &'a [u8],
+}
+
+impl<'a> Tags<'a> {
+    fn new(blob: &'a [u8]) -> Option<Self> {
+        let entries = usize::try_from(number(blob, 0)?).ok()?;
+        let bytes = usize::try_from(number(blob, 4)?).ok()?;
+        let index_end = entries.checked_mul(16)?.checked_add(8)?;
+        Some(Self {
+            index: blob.get(8..index_end)?,
+            store: blob.get(index_end..index_end.checked_add(bytes)?)?,
+        })
+    }
+
+    /// Type, count and data from there on.
+    fn find(&self, tag: u32) -> Option<(u32, usize, &'a [u8])> {
+        let entry = self
+            .index
+            .chunks_exact(16)
+            .find(|entry| number(entry, 0) == Some(tag))?;
+        let offset = usize::try_from(number(entry, 8)?).ok()?;
+        let count = usize::try_from(number(entry, 12)?).ok()?;
+        Some((number(entry, 4)?, count, self.store.get(offset..)?))
+    }
+
+    /// `None` when the tag is not there, or has less than it claims.
+    fn strings(&self, tag: u32) -> Option<Vec<String>> {
+        let (kind, count, data) = self.find(tag)?;
+        // Each string has an end at least.
+        if !STRINGS.contains(&kind) || count > data.len() {
+            return None;
+        }
+        let mut parts = data.split(|&byte| byte == 0);
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            list.push(String::from_utf8_lossy(parts.next()?).into_owned());
+        }
+        Some(list)
+    }
+
+    fn numbers(&self, tag: u32) -> Option<Vec<u32>> {
+        let (kind, count, data) = self.find(tag)?;
+        let data = data.get(..count.checked_mul(4)?)?;
+        (kind == INT32).then(|| {
+            data.chunks_exact(4)
+                .map(|bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+                .collect()
+        })
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
