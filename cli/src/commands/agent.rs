@@ -113,13 +113,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         return doctor();
     }
     let rules = load_rules(&arguments.rules, arguments.no_shipped_rules)?;
+    let (sinks, outputs) = (open_sinks(&arguments)?, outputs(&arguments));
     let options = Options {
-        images: arguments.images.clone(),
+        images: arguments.images,
         rules,
-        node: arguments.node.clone(),
-        record: arguments.record.clone(),
-        sinks: open_sinks(&arguments)?,
-        outputs: outputs(&arguments),
+        node: arguments.node,
+        record: arguments.record,
+        sinks,
+        outputs,
         notice: Box::new(|text| eprintln!("notice: {}", plimsoll_policy::escape(text))),
     };
     let summary = match &arguments.replay {
