@@ -68,6 +68,8 @@ pub struct Summary {
     pub undelivered: u64,
     /// What each output over the network has done.
     pub outputs: Vec<OutputSummary>,
+    /// The capture that was replayed ends early or holds what could not be read: it says less than what happened.
+    pub is_capture_damaged: bool,
 }
 
 /// Why an agent could not start or had to stop.
@@ -311,6 +313,7 @@ impl Run {
             counts: self.pipeline.counts(),
             undelivered: self.undelivered + delivered.failed,
             outputs: delivered.outputs,
+            is_capture_damaged: false,
         }
     }
 }

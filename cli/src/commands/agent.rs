@@ -128,7 +128,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         None => watch(options)?,
     };
     report(&summary);
-    Ok(Exit::Go)
+    Ok(match summary.is_capture_damaged {
+        true => Exit::Incomplete,
+        false => Exit::Go,
+    })
 }
 
 fn watch(options: Options) -> Result<Summary, Failure> {

@@ -50,6 +50,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
     };
     let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
     run.say_notes(&notes);
+    let is_capture_damaged = capture_notes.iter().any(plimsoll_model::Note::makes_incomplete);
     for note in capture_notes {
         run.out
             .push(Output::Notice(format!("capture {}: {}", note.subject, note.detail)));
@@ -67,7 +68,10 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
     })?;
     run.pipeline.finish(&mut run.out);
     run.send();
-    Ok(run.end())
+    Ok(Summary {
+        is_capture_damaged,
+        ..run.end()
+    })
 }
 
 impl Run {
