@@ -43,11 +43,13 @@ fn cases() -> Option<(PathBuf, Vec<Case>)> {
 #[test]
 fn upstreams_suites_fire_upstreams_rules() {
     let Some((file, cases)) = cases() else { return };
-    let stage = Stage::new(Path::new(env!("CARGO_BIN_EXE_plimsoll-evtgen-actor"))).expect("a folder can be made");
+    let actor = Path::new(env!("CARGO_BIN_EXE_plimsoll-evtgen-actor"));
     let mut results: BTreeMap<&str, Vec<(&Case, Result<(), String>)>> = BTreeMap::new();
     for batch in cases.chunks(CASES_PER_AGENT) {
         let judge = Judge::start(rules(&file, &cases).expect("upstream's rules load")).expect("the agent starts");
         for case in batch {
+            // Programs of their own: else the agent takes a case for a repetition of the one before.
+            let stage = Stage::new(actor).expect("a folder can be made");
             let result = match stage.run(case) {
                 Ok(pid) => judge.verdict(case, pid),
                 Err(error) => Err(format!("could not be run: {error:#}")),
