@@ -119,6 +119,25 @@ INLINE u64 asked_path(struct task_struct *task)
 	return 0;
 }
 
+#define O_CREAT_EXCL_TRUNC (00100 | 00200 | 01000)
+
+/* An open file forgets that it was to be made or emptied (do_dentry_open); the call's arguments still say so. */
+INLINE u32 forgotten_flags(struct task_struct *task)
+{
+	struct pt_regs *regs = bpf_task_pt_regs(task);
+	u64 number = CALL_NUMBER(regs), flags = 0;
+
+	if (number == NR_OPENAT)
+		flags = ARGUMENT2(regs);
+	else if (number == NR_OPENAT2)
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)ARGUMENT2(regs));
+	else if (number == NR_OPEN)
+		flags = ARGUMENT1(regs);
+	else if (number == NR_CREAT)
+		flags = 00100 | 01000;
+	return flags & O_CREAT_EXCL_TRUNC;
+}
+
 INLINE bool has_dots(struct scratch *scratch, u32 length)
 {
 	bool was_dot = false;
@@ -170,7 +189,7 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 	fill_head(&record->head, KIND_OPEN, task);
 	record->inode = READ(inode, i_ino);
 	record->mode = READ(file, f_mode);
-	record->flags = READ(file, f_flags);
+	record->flags = READ(file, f_flags) | forgotten_flags(task);
 	record->asked_length = asked;
 	record->padding = 0;
 	record->path_flags = append_path(scratch, read_path(&file->f_path), read_path(&fs->root), &record->path_length);

@@ -26,7 +26,7 @@ use serde_json::Value;
 use super::suite::Case;
 
 /// Longest wait for an alert, and for an agent to begin.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(8);
 const START: Duration = Duration::from_secs(30);
 /// Between the fields that are added to a rule's output.
 const MARK: &str = " @@";
