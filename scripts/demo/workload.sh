@@ -90,8 +90,11 @@ act_dial_out() {
   listener=$!
   wait_until "the listener" grep -q listening "$ready"
   # The far end hangs up, so the statement fails; the connection was made.
-  sql --command "select dblink_connect('host=10.77.0.1 port=4444 user=x password=x connect_timeout=5')" 2>/dev/null || true
-  wait "$listener"
+  sql --command "select dblink_connect('host=10.77.0.1 port=4444 user=x password=x connect_timeout=5')" 2>"$demo_out/log/dial-out.txt" || true
+  if ! wait "$listener"; then
+    cat "$demo_out/log/dial-out.txt" >&2
+    return 5
+  fi
 }
 act_write_below_usr_bin() { inside nginx curl -fs 'http://127.0.0.1/trap?log=implant'; }
 act_dropped_binary() { load_module drop; }
