@@ -56,7 +56,7 @@ add_program() { # ROOT PROGRAM
 
 make_root() { # ROOT TEST
 	rm -rf "$1"
-	mkdir -p "$1"/{proc,sys,dev,tmp,run,new,usr/bin,usr/lib,usr/lib64,usr/sbin}
+	mkdir -p "$1"/{etc,proc,sys,dev,tmp,run,new,usr/bin,usr/lib,usr/lib64,usr/sbin}
 	ln -s usr/bin "$1/bin"
 	ln -s usr/sbin "$1/sbin"
 	ln -s usr/lib "$1/lib"
@@ -66,6 +66,7 @@ make_root() { # ROOT TEST
 		add_program "$1" "/usr/bin/$program"
 	done
 	add_program "$1" /usr/sbin/chroot
+	cp /etc/passwd /etc/group /etc/hosts "$1/etc/"
 	ln -s dash "$1/usr/bin/sh"
 	cp -r --parents /usr/lib/x86_64-linux-gnu/perl-base "$1"
 	cp "$(command -v busybox)" "$1/usr/bin/busybox"
