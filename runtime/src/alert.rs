@@ -198,7 +198,10 @@ pub(crate) fn observed(event: &Event) -> String {
         EventKind::Bind { address, transport } => format!("bind {}", socket(*address, *transport)),
         EventKind::Listen { address, transport } => format!("listen {}", socket(*address, *transport)),
         EventKind::Lost { count, .. } => format!("lost {count} events"),
-        _ => "something".to_owned(),
+        EventKind::Call(call) => format!("{} {}", call.call.as_str(), quote_arguments(&call.texts))
+            .trim_end()
+            .to_owned(),
+        _ => "an event of a kind without words".to_owned(),
     }
 }
 
