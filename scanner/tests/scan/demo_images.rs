@@ -54,7 +54,7 @@ fn every_package_that_dpkg_lists_is_found() {
             .sbom
             .packages
             .iter()
-            // gosu is a Go program, which dpkg knows as a file only.
+            // gosu is a Go program: its modules are packages of another kind.
             .filter(|package| package.kind == plimsoll_model::PackageKind::Dpkg)
             .map(|package| {
                 let source = package.source.as_ref().unwrap();
