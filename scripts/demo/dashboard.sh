@@ -27,10 +27,14 @@ ask() {
 
 server_has_alerts() { [ "$(ask '/alerts?limit=100' | jq '.rows | length')" -ge "$1" ]; }
 
+# The agent says about twice a minute which containers it holds to which profile.
+agent_has_reported() { [ "$(ask /workloads | jq '[.rows[] | select(.profile)] | length')" -ge 3 ]; }
+
 # check_dashboard: the pages are served, and hold what the demo made.
 check_dashboard() {
   local script
   wait_until "every alert on the server" server_has_alerts "${#acts[@]}"
+  wait_until "the agent's report" agent_has_reported
   script=$(curl --silent --fail "$server_url/" | sed -n 's/.*src="\(\/assets\/[^"]*\)".*/\1/p')
   curl --silent --fail --output /dev/null "$server_url$script"
   if [ "$(ask /images | jq '.rows | length')" != 3 ]; then
