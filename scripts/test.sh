@@ -27,7 +27,10 @@ if [ -n "$images" ]; then
 fi
 
 echo "== tests" >&2
-cargo test --workspace --locked
+# With the output of tests that passed, too: one that was skipped says why.
+cargo test --workspace --locked -- --show-output 2>&1 | tee target/test.log
+echo "== skipped" >&2
+grep 'SKIPPED' target/test.log >&2 || echo "nothing" >&2
 
 # The whole line from image to dashboard, with the command that was just built. Without BPF it replays a recorded run.
 echo "== the demo, its dashboard in a real browser" >&2
