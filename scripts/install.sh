@@ -37,6 +37,7 @@ if [ "${1:-}" = --tests ]; then
     "nats-server:nats-server"   # the agent's NATS output
     "promtool:prometheus"       # reads the server's metrics
     "umoci:umoci"               # bundles for plain runc
+    "/usr/lib/python3.11/ensurepip:python3-venv" # validators from the Python index
     "htpasswd:apache2-utils"    # a registry with passwords
   )
 elif [ "${1:-}" = --kubernetes ]; then
