@@ -38,7 +38,7 @@ pub use note::{Note, NoteKind};
 pub use package::{OsRelease, Package, PackageKind, Sbom, SourcePackage};
 pub use profile::{
     Action, Applet, Confidence, Denial, Evidence, EvidenceSource, Facet, FacetState, Fact, Identity, PathPattern, Peer,
-    PeerScope, Phase, PortSpec, Profile, Program, Subject, Verb,
+    PeerScope, Phase, PortSpec, Profile, Program, Subject, Verb, star_matches,
 };
 pub use report::ScanReport;
 pub use verdict::{Decision, Verdict, VerdictReason};

@@ -251,8 +251,9 @@ fn components_match(pattern: &str, path: &str, prefix: bool) -> bool {
     prefix || path_parts.next().is_none()
 }
 
-/// `*` matches any run of bytes. Linear in practice: on a mismatch it goes back to the last star only.
-fn star_matches(pattern: &[u8], text: &[u8]) -> bool {
+/// Whether the whole text fits a pattern in which `*` stands for any run of bytes, `/` included. On a mismatch it goes
+/// back to the last star only, so that no pattern is slow.
+pub fn star_matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
         if p < pattern.len() && pattern[p] == b'*' {

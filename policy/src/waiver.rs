@@ -1,7 +1,7 @@
 //! Waivers: exceptions from a policy, each with a reason, an owner and a last day. YAML in, checked waivers out.
 
 use jiff::civil::Date;
-use plimsoll_model::{ImageIdentity, ImageRef};
+use plimsoll_model::{ImageIdentity, ImageRef, star_matches};
 use serde::Deserialize;
 
 use crate::limits;
@@ -178,24 +178,9 @@ impl Waiver {
     }
 }
 
-/// `*` stands for any run of characters. On a mismatch it goes back to the last star only, so that no pattern is slow.
+/// `*` stands for any run of characters.
 fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == b'*' {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && pattern[p] == text[t] {
-            (p, t) = (p + 1, t + 1);
-        } else if let Some((star_p, star_t)) = star {
-            star = Some((star_p, star_t + 1));
-            (p, t) = (star_p + 1, star_t + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|&byte| byte == b'*')
+    star_matches(pattern.as_bytes(), text.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,29 +1,6 @@
 //! Sensor: files opened for reading, as far as the filter asks for them. Its programs are those of `open_write`.
 
-use super::{Hook, Mechanism, Need, Program, Sensor, Way};
-
-const WAYS: &[Way] = &[
-    Way {
-        mechanism: Mechanism::Lsm,
-        programs: &[Program::new("on_file_open", Hook::Lsm("file_open"))],
-        blind_to: "",
-    },
-    Way {
-        mechanism: Mechanism::Fexit,
-        programs: &[Program::new("on_file_opened", Hook::Fexit("do_filp_open"))],
-        blind_to: "opens by open_by_handle_at; opens that preempt another one in this hook (counted as lost)",
-    },
-    Way {
-        mechanism: Mechanism::SyscallTracepoint,
-        programs: &[
-            Program::new("on_open_returned", Hook::Tracepoint("sys_exit_openat")),
-            Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_openat2")),
-            Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_open")),
-            Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_creat")),
-        ],
-        blind_to: "opens by io_uring, by 32-bit programs and by open_by_handle_at",
-    },
-];
+use super::{Need, Sensor, Way, open_write::WAYS};
 
 /// Tells of files opened for reading.
 pub(super) struct OpenRead;

@@ -2,7 +2,8 @@
 
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
-const WAYS: &[Way] = &[
+/// Opening is one event, whatever it is for: [`super::open_read`] uses the same programs.
+pub(super) const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Lsm,
         programs: &[Program::new("on_file_open", Hook::Lsm("file_open"))],
