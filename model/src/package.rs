@@ -58,6 +58,12 @@ pub enum PackageKind {
     Apk,
     /// RPM distributions.
     Rpm,
+    /// Arch Linux and its children.
+    Pacman,
+    /// Gentoo and its children.
+    Portage,
+    /// OpenWrt and other small systems.
+    Opkg,
     /// PyPI.
     Python,
     /// npm.
@@ -74,8 +80,69 @@ pub enum PackageKind {
     Nuget,
     /// Packagist.
     Composer,
+    /// Conda channels.
+    Conda,
+    /// pub.dev.
+    Dart,
+    /// Hex, of Elixir and Erlang.
+    Hex,
+    /// Swift packages and CocoaPods.
+    Swift,
+    /// Hackage.
+    Haskell,
+    /// CRAN and other repositories of R.
+    R,
+    /// LuaRocks.
+    Lua,
+    /// ConanCenter.
+    Conan,
+    /// vcpkg's ports.
+    Vcpkg,
+    /// WordPress, its plugins and themes.
+    Wordpress,
     /// Recognised by its bytes alone, without a package manager.
     Binary,
+}
+
+impl PackageKind {
+    /// Whether a distribution's package manager brought the package.
+    pub const fn is_of_os(self) -> bool {
+        matches!(
+            self,
+            Self::Dpkg | Self::Apk | Self::Rpm | Self::Pacman | Self::Portage | Self::Opkg
+        )
+    }
+
+    /// Its name in documents and rules: `dpkg`, as serde writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dpkg => "dpkg",
+            Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Pacman => "pacman",
+            Self::Portage => "portage",
+            Self::Opkg => "opkg",
+            Self::Python => "python",
+            Self::Npm => "npm",
+            Self::Gem => "gem",
+            Self::Maven => "maven",
+            Self::Go => "go",
+            Self::Cargo => "cargo",
+            Self::Nuget => "nuget",
+            Self::Composer => "composer",
+            Self::Conda => "conda",
+            Self::Dart => "dart",
+            Self::Hex => "hex",
+            Self::Swift => "swift",
+            Self::Haskell => "haskell",
+            Self::R => "r",
+            Self::Lua => "lua",
+            Self::Conan => "conan",
+            Self::Vcpkg => "vcpkg",
+            Self::Wordpress => "wordpress",
+            Self::Binary => "binary",
+        }
+    }
 }
 
 /// `/etc/os-release` (os-release(5)), as far as matching needs it.

@@ -12,7 +12,7 @@ mod os_release;
 mod python;
 mod rpm;
 
-use plimsoll_model::{Note, NoteKind, OsRelease, Package, PackageKind, Sbom};
+use plimsoll_model::{Note, NoteKind, OsRelease, Package, Sbom};
 
 use crate::{Tree, limits::MAX_PACKAGES, merge::Versions};
 
@@ -144,13 +144,9 @@ fn own_files(tree: &mut Tree, packages: &[Package]) {
 fn own_packages(tree: &Tree, packages: &mut [Package]) {
     for index in 0..packages.len() {
         let owner = tree.get(&packages[index].evidence_path).and_then(|entry| entry.package);
-        let is_of_os = |package: &Package| {
-            use PackageKind::{Apk, Dpkg, Rpm};
-            matches!(package.kind, Apk | Dpkg | Rpm)
-        };
         if let Some(owner) = owner
-            && !is_of_os(&packages[index])
-            && is_of_os(&packages[owner as usize])
+            && !packages[index].kind.is_of_os()
+            && packages[owner as usize].kind.is_of_os()
         {
             packages[index].owner = Some(owner);
         }

@@ -113,13 +113,14 @@ pub(crate) fn of_kind(kind: PackageKind) -> Option<&'static str> {
         PackageKind::Cargo => "crates.io",
         PackageKind::Nuget => "NuGet",
         PackageKind::Composer => "Packagist",
+        PackageKind::Dart => "Pub",
+        PackageKind::Hex => "Hex",
+        PackageKind::Swift => "SwiftURL",
+        PackageKind::Haskell => "Hackage",
+        PackageKind::R => "CRAN",
+        PackageKind::Conan => "ConanCenter",
         _ => return None,
     })
-}
-
-/// Whether a distribution's package manager brought the package.
-pub(crate) fn is_of_os(kind: PackageKind) -> bool {
-    matches!(kind, PackageKind::Dpkg | PackageKind::Apk | PackageKind::Rpm)
 }
 
 /// A package's name as the database spells it.

@@ -68,7 +68,7 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
     let mut lookups: BTreeMap<Lookup, Vec<u32>> = BTreeMap::new();
     let mut unjudged: BTreeMap<String, u32> = BTreeMap::new();
     for (index, package) in (0..).zip(&sbom.packages) {
-        let is_of_os = ecosystem::is_of_os(package.kind);
+        let is_of_os = package.kind.is_of_os();
         // The distribution judges the files that it brought; upstream's advisories do not know its patches.
         if !is_of_os && package.owner.is_some() && is_os_known {
             continue;

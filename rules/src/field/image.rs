@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use plimsoll_model::{FileEntry, FileKind, Finding, FixState, Match, NoteKind, PackageKind, ScanReport};
+use plimsoll_model::{FileEntry, FileKind, Finding, FixState, Match, NoteKind, ScanReport};
 
 use super::{
     Argument, Context, Field, FieldType, Shape, Sources, Value,
@@ -52,25 +52,6 @@ fn matches(report: &ScanReport) -> &[Match] {
 /// The user part of `USER`: empty means root, as `0` and `root` do.
 fn runs_as_root(report: &ScanReport) -> bool {
     matches!(report.config.user.split(':').next().unwrap_or(""), "" | "0" | "root")
-}
-
-/// Lower-case name of a package manager or ecosystem.
-fn package_kind(kind: PackageKind) -> &'static str {
-    match kind {
-        PackageKind::Dpkg => "dpkg",
-        PackageKind::Apk => "apk",
-        PackageKind::Rpm => "rpm",
-        PackageKind::Python => "python",
-        PackageKind::Npm => "npm",
-        PackageKind::Gem => "gem",
-        PackageKind::Maven => "maven",
-        PackageKind::Go => "go",
-        PackageKind::Cargo => "cargo",
-        PackageKind::Nuget => "nuget",
-        PackageKind::Composer => "composer",
-        PackageKind::Binary => "binary",
-        _ => "unknown",
-    }
 }
 
 fn fix_state(state: FixState) -> &'static str {
@@ -267,7 +248,7 @@ pub(super) const FIELDS: &[Field] = &[
         "package.kind",
         PACKAGE,
         "`dpkg`, `apk`, `rpm`, `python`, `npm`, …",
-        |c, _| Some(Value::Text(package_kind(c.package()?.kind))),
+        |c, _| Some(Value::Text(c.package()?.kind.name())),
     ),
     text("package.purl", PACKAGE, "Package URL.", |c, _| {
         Some(Value::Text(&c.package()?.purl))
