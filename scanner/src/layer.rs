@@ -7,6 +7,7 @@ mod inventory;
 mod pax;
 mod sparse;
 pub(crate) mod tar;
+pub(crate) mod watch;
 
 use std::{
     io::{self, Read},
@@ -54,6 +55,7 @@ pub(crate) struct Layer {
     pub(crate) entries: Vec<LayerEntry>,
     /// Paths below this layer that it removes.
     pub(crate) whiteouts: Vec<Whiteout>,
+    pub(crate) sighted: Vec<watch::Sighted>,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -95,6 +97,7 @@ pub(crate) fn read(index: u32, name: &str, mut source: Box<dyn Read + Send>, sha
             size_bytes: content.size_bytes,
             entries: inventory.entries,
             whiteouts: inventory.whiteouts,
+            sighted: inventory.sighted,
             notes,
         })
     })

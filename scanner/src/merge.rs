@@ -46,6 +46,13 @@ impl Merge {
                 LayerEntry::HardLink { entry, target } => self.link(entry, &target),
             }
         }
+        for mut sighted in layer.sighted {
+            // Below a folder that is a link, the file is where the link leads.
+            if let Some(path) = self.place(&sighted.path) {
+                sighted.path = path;
+                self.tree.see(sighted);
+            }
+        }
         self.notes.extend(layer.notes);
     }
 

@@ -10,13 +10,17 @@ use std::{
 
 use plimsoll_model::{FileEntry, FileKind};
 
-use crate::limits::MAX_LINKS;
+use crate::{
+    layer::watch::{Sighted, Sighting, Sightings},
+    limits::MAX_LINKS,
+};
 
 /// All files of an image after whiteouts and links, with the content of those few that catalogers and the profile read.
 #[derive(Debug, Default)]
 pub struct Tree {
     files: BTreeSet<ByPath>,
     contents: BTreeMap<Arc<str>, Arc<[u8]>>,
+    sightings: Sightings,
 }
 
 /// An entry in a set that is looked up by path: no path is stored twice, and moving one moves a pointer.
@@ -105,6 +109,21 @@ impl Tree {
     pub(crate) fn contents(&self) -> impl Iterator<Item = (&FileEntry, &[u8])> {
         let kept = self.contents.iter();
         kept.filter_map(|(path, content)| Some((self.get(path)?, content.as_ref())))
+    }
+
+    /// What watchers saw in a file's content while it streamed.
+    pub(crate) fn sightings(&self, entry: &FileEntry) -> &[Sighting] {
+        entry.digest.as_ref().map_or(&[], |digest| self.sightings.of(digest))
+    }
+
+    /// What watchers saw in all layers, files included that are hidden now.
+    pub(crate) fn all_sightings(&self) -> &Sightings {
+        &self.sightings
+    }
+
+    /// Remembers what watchers saw in a file of a layer.
+    pub(crate) fn see(&mut self, sighted: Sighted) {
+        self.sightings.insert(sighted);
     }
 
     /// All entries in path order.

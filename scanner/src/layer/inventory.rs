@@ -9,6 +9,7 @@ use super::{
     LayerEntry, Shared, Whiteout, entry,
     inflate::{Chunks, Content},
     tar::{Member, MemberKind, TarError, TarReader},
+    watch::{self, Seen, Sighted, Watch},
 };
 use crate::{
     cataloger::{self, Want},
@@ -30,6 +31,7 @@ pub(crate) struct Inventory<'a> {
     shared: &'a Shared<'a>,
     pub(crate) entries: Vec<LayerEntry>,
     pub(crate) whiteouts: Vec<Whiteout>,
+    pub(crate) sighted: Vec<Sighted>,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -41,6 +43,7 @@ impl<'a> Inventory<'a> {
             shared,
             entries: Vec::new(),
             whiteouts: Vec::new(),
+            sighted: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -225,6 +228,20 @@ impl<'a> Inventory<'a> {
         true
     }
 
+    fn see(&mut self, entry: &FileEntry, digest: Digest, seen: Seen) {
+        for note in seen.notes {
+            self.note(note.kind, note.subject, note.detail);
+        }
+        if !seen.sightings.is_empty() {
+            self.sighted.push(Sighted {
+                path: entry.path.clone(),
+                layer: self.layer,
+                digest,
+                sightings: seen.sightings,
+            });
+        }
+    }
+
     fn note(&mut self, kind: NoteKind, subject: String, detail: String) {
         if self.notes.len() <= MAX_NOTES {
             self.notes.push(Note { kind, subject, detail });
@@ -241,6 +258,7 @@ struct Body<'e> {
     kept: Option<Vec<u8>>,
     elf: Option<elf::Capture>,
     go: Option<elf::BuildInfo>,
+    watches: Vec<Box<dyn Watch>>,
 }
 
 impl<'e> Body<'e> {
@@ -253,6 +271,7 @@ impl<'e> Body<'e> {
             kept: None,
             elf: None,
             go: None,
+            watches: Vec::new(),
         }
     }
 
@@ -312,6 +331,10 @@ impl<'e> Body<'e> {
         if inventory.keeps(self.entry, head) {
             self.kept = Some(Vec::with_capacity(usize::try_from(self.entry.size_bytes).unwrap_or(0)));
         }
+        self.watches = watch::ALL
+            .iter()
+            .filter_map(|watcher| watcher.wants(self.entry, head))
+            .collect();
         self.pass(bytes);
     }
 
@@ -325,13 +348,17 @@ impl<'e> Body<'e> {
         if let Some(go) = &mut self.go {
             go.push(bytes);
         }
+        for watch in &mut self.watches {
+            watch.feed(bytes);
+        }
     }
 
     fn finish(mut self, inventory: &mut Inventory<'_>) -> Option<Arc<[u8]>> {
         if !self.is_started {
             self.start(&[], inventory);
         }
-        self.entry.digest = Some(Digest::from_bytes(self.hasher.finalize().into()));
+        let digest = Digest::from_bytes(self.hasher.finalize().into());
+        self.entry.digest = Some(digest);
         if let Some(elf) = self.elf {
             self.entry.elf = elf.finish();
             if self.entry.elf.is_none() && self.entry.is_executable() {
@@ -345,6 +372,13 @@ impl<'e> Body<'e> {
             && inventory.has_room(self.entry, info.len() as u64)
         {
             self.kept = Some(info);
+        }
+        if !self.watches.is_empty() {
+            let mut seen = Seen::default();
+            for watch in self.watches {
+                watch.finish(self.entry, &mut seen);
+            }
+            inventory.see(self.entry, digest, seen);
         }
         self.kept.map(Arc::from)
     }
