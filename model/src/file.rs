@@ -1,11 +1,12 @@
 //! One file of an image's merged tree, with what its bytes say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
 
 /// A path of the merged tree: what a container sees at that path when it starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// Absolute and normalised (`/usr/bin/redis-server`); symbolic links in its parents are not resolved. Bytes that are
@@ -44,7 +45,7 @@ pub struct FileEntry {
 }
 
 /// Kinds of files in a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileKind {
     /// Regular file (a hard link is one too: it has its target's content).
@@ -72,7 +73,7 @@ impl FileEntry {
 }
 
 /// What an ELF file needs and can do, as its headers and dynamic section say (System V gABI, chapter 5).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ElfFacts {
     /// `PT_INTERP`: the dynamic loader; `None` for static executables and libraries.
@@ -96,7 +97,7 @@ pub struct ElfFacts {
 }
 
 /// Imported functions, grouped by what they let the program do. False means: not imported by this file itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SymbolUse {
     /// `exec*`, `posix_spawn*`, `system`, `popen`, `wordexp`, `fexecve`.

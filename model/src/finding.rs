@@ -1,11 +1,12 @@
 //! What an image check found: not a vulnerability of a package, but something about the image itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Severity;
 
 /// One finding of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Stable kebab-case id of the check: `runs-as-root`.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
 
 /// The names by which one image can be recognised. A re-compressed push changes `manifest_digest` and keeps
 /// `config_digest` and `diff_ids`, so whoever looks an image up compares `config_digest` first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageIdentity {
     /// The reference as the user gave it, e.g. `127.0.0.1:5000/team/redis:1` or `docker-archive:redis.tar`.
@@ -24,7 +25,7 @@ pub struct ImageIdentity {
 }
 
 /// OCI platform (image-spec, image-index.md).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     /// `linux`.
@@ -37,7 +38,7 @@ pub struct Platform {
 }
 
 /// How the image's container is started, from the OCI config's `config` object (image-spec, config.md).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImageConfig {
     /// `ENTRYPOINT`, exec form.
@@ -67,7 +68,7 @@ pub struct ImageConfig {
 }
 
 /// Docker's health check.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// `["NONE"]`, `["CMD", arg, …]` or `["CMD-SHELL", command]`.
@@ -75,7 +76,7 @@ pub struct HealthCheck {
 }
 
 /// One history line (image-spec, config.md#properties).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HistoryEntry {
     /// The build instruction, hostile text.
@@ -85,7 +86,7 @@ pub struct HistoryEntry {
 }
 
 /// One layer as it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerInfo {
     /// Digest of the uncompressed tar.

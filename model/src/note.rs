@@ -1,10 +1,11 @@
 //! Something that a scan or an agent could not do, said instead of swallowed. Incomplete is never clean.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that went wrong with input that we did not write. Notes never stop the job; they are counted, shown, and
 /// those that make a scan incomplete decide its exit code (5).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// What sort of trouble it was.
@@ -16,7 +17,7 @@ pub struct Note {
 }
 
 /// The sorts of notes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
     /// Bytes could not be read or do not follow their format.

@@ -1,9 +1,10 @@
 //! Packages and the list of them: what a scan recognised in an image.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A component of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// What manages it.
@@ -38,7 +39,7 @@ pub struct Package {
 }
 
 /// The source package of a binary package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourcePackage {
     /// `glibc` for `libc6`.
@@ -48,7 +49,7 @@ pub struct SourcePackage {
 }
 
 /// Package managers and language ecosystems.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PackageKind {
@@ -146,7 +147,7 @@ impl PackageKind {
 }
 
 /// `/etc/os-release` (os-release(5)), as far as matching needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OsRelease {
     /// `ID`: `debian`.
@@ -162,7 +163,7 @@ pub struct OsRelease {
 }
 
 /// Software bill of materials: what the image is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sbom {
     /// `None` when the image has no os-release (scratch, distroless without base files).

@@ -5,12 +5,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Transport};
 
 /// What an image's container is expected to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// [`crate::schema::PROFILE`].
@@ -39,7 +40,7 @@ pub struct Profile {
 }
 
 /// One expected action.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     /// Who. For `exec`, the program that asks, not the one that starts.
@@ -58,7 +59,7 @@ pub struct Fact {
 }
 
 /// Something that a subject cannot or must not do.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Denial {
     /// Who.
@@ -78,7 +79,7 @@ pub struct Denial {
 }
 
 /// Whether one verb is judged in one phase.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Facet {
     /// Which kind of action.
@@ -92,7 +93,7 @@ pub struct Facet {
 }
 
 /// Judged or learned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FacetState {
     /// What no fact expects is a deviation.
@@ -102,7 +103,7 @@ pub enum FacetState {
 }
 
 /// Who acts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// Any process of the container.
@@ -112,7 +113,7 @@ pub enum Subject {
 }
 
 /// A program as a profile identifies it: an executable, and where that is not enough, what it was told to be.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// Path with all symbolic links resolved (`/usr/bin/redis-check-rdb` for Debian's `/usr/bin/redis-server`), since
@@ -124,7 +125,7 @@ pub struct Program {
 }
 
 /// How one executable tells its roles apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Applet {
     /// Base name of `argv[0]` (busybox, coreutils, redis-server against redis-check-rdb).
@@ -134,7 +135,7 @@ pub enum Applet {
 }
 
 /// What is done to what.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verb", content = "object", rename_all = "snake_case")]
 pub enum Action {
     /// Start a program.
@@ -152,7 +153,7 @@ pub enum Action {
 }
 
 /// The kinds of actions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// See [`Action::Exec`].
@@ -184,7 +185,7 @@ impl Action {
 }
 
 /// Phases of a container's life. Each process is in one, by its lineage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The runtime sets the container up (runc's own processes).
@@ -200,7 +201,7 @@ pub enum Phase {
 }
 
 /// A set of paths: exact, or with `*` (within one component), or ending in `/**` (the folder and all below it).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PathPattern(pub String);
 
@@ -272,7 +273,7 @@ pub fn star_matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// A range of ports of one protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PortSpec {
     /// Protocol.
@@ -284,7 +285,7 @@ pub struct PortSpec {
 }
 
 /// Whom a container connects to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
     /// How far away.
@@ -294,7 +295,7 @@ pub struct Peer {
 }
 
 /// How far away a peer is, from the address alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerScope {
     /// 127.0.0.0/8 and ::1.
@@ -308,7 +309,7 @@ pub enum PeerScope {
 }
 
 /// A user that a process becomes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// Numeric user in the container.
@@ -318,7 +319,7 @@ pub struct Identity {
 }
 
 /// Why a fact is believed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// Where from.
@@ -328,7 +329,7 @@ pub struct Evidence {
 }
 
 /// Where evidence comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceSource {
     /// The image: config, inventory, ELF closure, script, permissions.
@@ -344,7 +345,7 @@ pub enum EvidenceSource {
 }
 
 /// What a fact is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Confidence {
     /// May be enforced at once.
     A,

@@ -1,11 +1,12 @@
 //! The one document that a scan leaves: written by `plimsoll scan -o json`, read by the agent, the server and admission.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, Verdict};
 
 /// Everything that a scan learned about one image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScanReport {
     /// [`crate::schema::SCAN_REPORT`].

@@ -1,9 +1,10 @@
 //! What a policy decides about an image.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The three decisions, mildest first, so that the worst is the maximum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Nothing stands against it.
@@ -15,7 +16,7 @@ pub enum Decision {
 }
 
 /// A policy's decision with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// The worst of all reasons that are not waived; `Go` when there is none.
@@ -29,7 +30,7 @@ pub struct Verdict {
 }
 
 /// One rule that fired about one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictReason {
     /// What the rule alone would decide.
