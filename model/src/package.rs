@@ -36,6 +36,10 @@ pub struct Package {
     /// Index of the operating system's package that owns this one's files (a Python module from a `.deb`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<u32>,
+    /// `cpe:2.3:…` names (NISTIR 7695) by which vulnerability records without package URLs know it, for software that was
+    /// recognised by its bytes. Empty for packages of a package manager, whose purl says more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpes: Vec<String>,
 }
 
 /// The source package of a binary package.

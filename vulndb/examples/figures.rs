@@ -80,6 +80,7 @@ fn match_installed(path: &std::path::Path) {
             licences: Vec::new(),
             maintainer: None,
             owner: None,
+            cpes: Vec::new(),
         });
     }
     packages.truncate(400);

@@ -26,6 +26,7 @@ fn package(kind: PackageKind, name: &str, version: &str, source: Option<&str>) -
         licences: Vec::new(),
         maintainer: None,
         owner: None,
+        cpes: Vec::new(),
     }
 }
 

@@ -175,6 +175,7 @@ fn bookworm(name: &str, version: &str, kind: PackageKind) -> Sbom {
             licences: Vec::new(),
             maintainer: None,
             owner: None,
+            cpes: Vec::new(),
         }],
     }
 }

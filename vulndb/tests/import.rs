@@ -94,6 +94,7 @@ fn sbom(version: &str) -> Sbom {
             licences: Vec::new(),
             maintainer: None,
             owner: None,
+            cpes: Vec::new(),
         }],
     }
 }

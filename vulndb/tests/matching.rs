@@ -25,6 +25,7 @@ fn package(kind: PackageKind, name: &str, version: &str) -> Package {
         licences: Vec::new(),
         maintainer: None,
         owner: None,
+        cpes: Vec::new(),
     }
 }
 

@@ -53,6 +53,7 @@ fn package(name: &str, version: &str) -> Package {
         licences: Vec::new(),
         maintainer: None,
         owner: None,
+        cpes: Vec::new(),
     }
 }
 

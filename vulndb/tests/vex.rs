@@ -26,6 +26,7 @@ fn sbom() -> Sbom {
         licences: Vec::new(),
         maintainer: None,
         owner: None,
+        cpes: Vec::new(),
     };
     Sbom {
         os: None,

@@ -90,6 +90,7 @@ fn an_origin_names_package_and_flaws_unless_the_file_was_replaced() {
         licences: Vec::new(),
         maintainer: None,
         owner: None,
+        cpes: Vec::new(),
     });
     let flaw = |id: &str, package, known_exploited| Match {
         package,

@@ -90,6 +90,7 @@ impl Record {
             licences: some(&self.licence).into_iter().collect(),
             maintainer: some(&self.maintainer),
             owner: None,
+            cpes: Vec::new(),
         })
     }
 }

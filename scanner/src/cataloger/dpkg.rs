@@ -98,6 +98,7 @@ impl Stanza<'_> {
             licences: Vec::new(),
             maintainer: self.maintainer.map(str::to_owned),
             owner: None,
+            cpes: Vec::new(),
         }
     }
 

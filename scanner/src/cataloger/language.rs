@@ -18,6 +18,7 @@ pub(super) fn package(kind: PackageKind, name: &str, version: &str, purl: String
         licences: Vec::new(),
         maintainer: None,
         owner: None,
+        cpes: Vec::new(),
     }
 }
 

@@ -124,6 +124,7 @@ fn package(header: Header, input: &Input<'_>, path: &str, layer: u32) -> Package
         licences: header.licence.into_iter().collect(),
         maintainer: header.vendor,
         owner: None,
+        cpes: Vec::new(),
     }
 }
 

@@ -124,6 +124,7 @@ impl Image {
             licences: Vec::new(),
             maintainer: None,
             owner: None,
+            cpes: Vec::new(),
         });
         let mut entry = self.tree.get(main).unwrap().clone();
         entry.package = Some(index);
