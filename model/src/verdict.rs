@@ -15,6 +15,17 @@ pub enum Decision {
     Stop,
 }
 
+impl Decision {
+    /// As documents write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Warn => "warn",
+            Self::Stop => "stop",
+        }
+    }
+}
+
 /// A policy's decision with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
