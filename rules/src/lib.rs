@@ -23,7 +23,7 @@ mod syntax;
 mod text;
 mod yaml;
 
-pub use compile::ReadPaths;
+pub use compile::{ReadPaths, WritePaths};
 pub use diagnostic::{Code, Diagnostic, DiagnosticSeverity};
 pub use field::{FieldInfo, FieldType, fields};
 pub use observation::{ImageObservation, ImageSubject, Observation};

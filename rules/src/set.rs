@@ -7,7 +7,7 @@ use plimsoll_model::CallSet;
 use crate::{
     Diagnostic, ImageObservation, ImageSubject, Observation, Rule, Source,
     assemble::assemble,
-    compile::{Graph, Location, Memo, NodeId, ReadPaths, variant},
+    compile::{Graph, Location, Memo, NodeId, ReadPaths, WritePaths, variant},
     diagnostic::{Code, Collector, Finding},
     field::{Context, KindSet, Subject},
     load::{self, Version},
@@ -43,6 +43,7 @@ pub struct RuleSet {
     pub(crate) by_source: Vec<(Source, u32, NodeId)>,
     pub(crate) needs: EventNeeds,
     pub(crate) read_paths: ReadPaths,
+    pub(crate) write_paths: WritePaths,
 }
 
 thread_local! {
@@ -161,6 +162,12 @@ impl RuleSet {
     /// Which files' reading can make an enabled `syscall` rule true: an over-approximation, never less.
     pub fn read_paths(&self) -> ReadPaths {
         self.read_paths.clone()
+    }
+
+    /// Which files' writing, in a container and as its profile expects it, can make an enabled `syscall` rule true: an
+    /// over-approximation, never less.
+    pub fn write_paths(&self) -> WritePaths {
+        self.write_paths.clone()
     }
 }
 

@@ -6,7 +6,7 @@ use plimsoll_model::SystemCall;
 
 use crate::{
     EventKinds, EventNeeds, Rule, RuleSet, Source,
-    compile::{Graph, Location, Lowered, NodeId, TypeSet, VARIANTS, read_paths, specialise, variant},
+    compile::{Graph, Location, Lowered, NodeId, TypeSet, VARIANTS, read_paths, specialise, variant, write_paths},
     diagnostic::{Code, Collector, Finding},
     field::{FieldRef, KindSet},
     load::RuleInfo,
@@ -62,8 +62,13 @@ pub(super) fn index(
         .into_iter()
         .flat_map(|place| &by_variant[variant(OPEN_READ, place)])
         .map(|(_, node)| *node);
+    let writes = [OPEN_READ + 1, OPEN_READ + 2]
+        .into_iter()
+        .flat_map(|kind| &by_variant[variant(kind, Location::Container)])
+        .map(|(_, node)| *node);
     RuleSet {
         read_paths: read_paths(&graph, candidates),
+        write_paths: write_paths(&graph, writes),
         needs: EventNeeds {
             asked_paths: rules.iter().any(|rule| rule.is_enabled && reads_asked_paths(rule)),
             ..needs(&by_variant)
@@ -118,7 +123,7 @@ fn warn_never_fires(rule: &Rule, lowered: &Lowered, infos: &[&RuleInfo], diagnos
     diagnostics.warn(Finding::new(Code::LoadNeverFires, place, &item, message));
 }
 
-/// Position of opens for reading in [`KindSet::EACH`].
+/// Position of opens for reading in [`KindSet::EACH`]; those for writing and those by `creat` follow.
 const OPEN_READ: usize = 3;
 
 fn reads_asked_paths(rule: &Rule) -> bool {

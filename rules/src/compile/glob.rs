@@ -55,6 +55,23 @@ impl Glob {
         Self { parts, ignores_case }
     }
 
+    /// The last component that every path that matches has, whatever stands for its wildcards: what lies between two
+    /// slashes, or behind the last, without wildcards.
+    pub(crate) fn whole_component(&self) -> Option<String> {
+        if self.ignores_case {
+            return None;
+        }
+        let components = self.parts.split(|part| *part == Part::Literal('/')).skip(1);
+        let texts = components.filter_map(|component| {
+            let literal = |part: &Part| match part {
+                Part::Literal(character) => Some(*character),
+                _ => None,
+            };
+            component.iter().map(literal).collect::<Option<String>>()
+        });
+        texts.filter(|text| !text.is_empty()).last()
+    }
+
     /// Whether the whole text matches. On a mismatch it goes back to the last `*` only, so the cost is bounded by the
     /// product of the lengths.
     pub(crate) fn matches(&self, text: &str) -> bool {

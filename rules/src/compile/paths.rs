@@ -25,6 +25,12 @@ impl PathPrefixes {
         }
     }
 
+    /// The prefixes as absolute paths; `None` when some are patterns, or all paths match.
+    pub(crate) fn plain_paths(&self) -> Option<Vec<String>> {
+        let is_plain = self.globs.is_empty() && !self.has_root;
+        is_plain.then(|| self.plain.iter().map(|path| format!("/{path}")).collect())
+    }
+
     /// Whether a prefix matches.
     pub(crate) fn matches(&self, path: &str) -> bool {
         if self.has_root {

@@ -7,7 +7,7 @@ use plimsoll_model::{Event, EventKind, FileAccess};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{ReadPaths, check::Check};
+use super::{ReadPaths, WritePaths, check::Check};
 use crate::{
     EventKinds, Observation, RuleFile, RuleSet,
     field::{Context, KindSet, Sources, Subject},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Comparisons of every kind that loading may decide, and of some that it may not.
-const LEAVES: [&str; 48] = [
+const LEAVES: [&str; 54] = [
     "evt.type = execve",
     "evt.type != execve",
     "evt.type in (open, openat, connect)",
@@ -57,6 +57,12 @@ const LEAVES: [&str; 48] = [
     "fd.name in (/x, /tmp/x)",
     "fd.name = /x",
     "fd.directory startswith /etc/a",
+    "fd.name pmatch (/etc, /tmp/x)",
+    "fd.name endswith /x",
+    "fd.filename = passwd",
+    "fd.name glob */x*/[x]",
+    "profile.expected = false",
+    "profile.confidence in (A, B)",
     "fd.nameraw contains ../",
     "fd.port = 80",
     "fd.rport != 80",
@@ -185,6 +191,21 @@ fn lets_through(paths: &ReadPaths, event: &Event) -> bool {
     }
 }
 
+/// A write in a container, where the profile has nothing against it.
+fn lets_through_write(paths: &WritePaths, event: &Event) -> bool {
+    match &event.kind {
+        EventKind::Open {
+            path, access, created, ..
+        } if event.container.is_some() && (*access != FileAccess::Read || *created) => {
+            paths.everything
+                || paths.files.contains(path)
+                || paths.prefixes.iter().any(|prefix| path.starts_with(prefix))
+                || path.split('/').any(|part| paths.names.iter().any(|name| name == part))
+        }
+        _ => true,
+    }
+}
+
 fn is_wanted(kinds: EventKinds, event: &Event) -> bool {
     match &event.kind {
         EventKind::Exec { .. } => kinds.exec,
@@ -228,6 +249,8 @@ proptest! {
             let needs = rules.wants();
             let kinds = if is_host { needs.host } else { needs.container };
             prop_assert!(!expected || lets_through(&rules.read_paths(), event), "{} on {:?}", tree.text(), event.kind);
+            let is_sent = lets_through_write(&rules.write_paths(), event);
+            prop_assert!(!expected || is_sent, "{} on {:?}", tree.text(), event.kind);
             prop_assert!(!expected || is_wanted(kinds, event), "{} on {:?}", tree.text(), event.kind);
         }
     }
