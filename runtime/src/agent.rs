@@ -39,7 +39,8 @@ mod tests;
 
 use delivery::{Delivered, Delivery, Parcel};
 
-pub use replay::replay;
+pub use crate::pipeline::Observed;
+pub use replay::{observe, replay};
 
 /// How an agent runs.
 pub struct Options {

@@ -8,7 +8,8 @@ use std::{
     sync::Arc,
 };
 
-use plimsoll_model::{Container, EventKind, LossReason, Note, ProcessKey};
+use plimsoll_model::{Container, Event, EventKind, LossReason, Note, ProcessKey};
+use plimsoll_policy::Judgement;
 use plimsoll_rules::RuleSet;
 
 use crate::{
@@ -107,6 +108,17 @@ pub(crate) struct Pipeline {
     noticed: HashSet<String>,
     counts: Counts,
     told: Vec<Told>,
+    /// What containers did and what their profiles said of it, where somebody asked for that.
+    pub(crate) observed: Option<Vec<Observed>>,
+}
+
+/// Something that a container of a scanned image did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// What it did, in which phase.
+    pub event: Event,
+    /// What the image's profile says of it.
+    pub judgement: Judgement,
 }
 
 impl Pipeline {
@@ -125,6 +137,7 @@ impl Pipeline {
             noticed: HashSet::new(),
             counts: Counts::default(),
             told: Vec::new(),
+            observed: None,
         }
     }
 

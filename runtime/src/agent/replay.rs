@@ -8,7 +8,7 @@ use crate::{
     identity::Answer,
     images::Images,
     output::SharedVitals,
-    pipeline::{Output, Pipeline, Setup, host_mount_namespace},
+    pipeline::{Observed, Output, Pipeline, Setup, host_mount_namespace},
 };
 
 /// Replays a capture. Containers are known from the start, since the capture is read twice: the first time for them.
@@ -55,7 +55,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         run.out
             .push(Output::Notice(format!("capture {}: {}", note.subject, note.detail)));
     }
-    introduce(&mut run, &containers, &images);
+    introduce(&mut run.pipeline, &mut run.out, &containers, &images);
     each(path, |item| match item {
         Item::Start { .. } | Item::Container(_) => {}
         Item::Process(process) => run.pipeline.seed(process, &mut run.out),
@@ -74,6 +74,49 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
     })
 }
 
+/// Tells what the containers of a capture did, and what the profiles in a folder of scan reports say of it: no rules, no
+/// alerts. Only containers of scanned images are told.
+///
+/// # Errors
+/// The file is no capture, or scan reports cannot be listed.
+pub fn observe(images: &Path, capture: &Path, mut tell: impl FnMut(Observed)) -> Result<(), AgentError> {
+    let (images, _) = open_images(images)?;
+    let (mut containers, mut firsts) = (Vec::new(), Vec::new());
+    let mut offset_ns = 0;
+    each(capture, |item| match item {
+        Item::Start { boot_offset_ns, .. } => offset_ns = boot_offset_ns,
+        Item::Container(container) => containers.push(container),
+        Item::Process(process) if process.task.pid <= 2 => firsts.push(process),
+        Item::Process(_) | Item::Event(_) => {}
+    })?;
+    let mut pipeline = Pipeline::new(Setup {
+        node: "".into(),
+        boot_id: String::new(),
+        boot_offset_ns: offset_ns,
+        host_mount_namespace: host_mount_namespace(&firsts),
+        rules: Arc::default(),
+        images_folder: String::new(),
+        asker: None,
+    });
+    pipeline.observed = Some(Vec::new());
+    let mut out = Vec::new();
+    introduce(&mut pipeline, &mut out, &containers, &images);
+    each(capture, |item| {
+        match item {
+            Item::Start { .. } | Item::Container(_) => {}
+            Item::Process(process) => pipeline.seed(process, &mut out),
+            Item::Event(event) => pipeline.push(event, &mut out),
+        }
+        out.clear();
+        pipeline
+            .observed
+            .iter_mut()
+            .flat_map(|seen| seen.drain(..))
+            .for_each(&mut tell);
+    })?;
+    Ok(())
+}
+
 impl Run {
     /// A replay waits for its sinks: nothing is lost, and there is nobody to hold up.
     fn send(&mut self) {
@@ -87,7 +130,12 @@ impl Run {
     }
 }
 
-fn introduce(run: &mut Run, containers: &[plimsoll_model::Container], images: &Images) {
+fn introduce(
+    pipeline: &mut Pipeline,
+    out: &mut Vec<Output>,
+    containers: &[plimsoll_model::Container],
+    images: &Images,
+) {
     for container in containers {
         let image = container.image.as_ref().and_then(|image| images.find(image, &[]));
         let answer = Answer::Container {
@@ -95,7 +143,7 @@ fn introduce(run: &mut Run, containers: &[plimsoll_model::Container], images: &I
             image,
             notes: Vec::new(),
         };
-        run.pipeline.answer(container.cgroup_id, answer, &mut run.out);
+        pipeline.answer(container.cgroup_id, answer, out);
     }
 }
 

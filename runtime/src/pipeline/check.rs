@@ -6,7 +6,7 @@ use plimsoll_model::{Event, EventKind, ExecutableOrigin, Phase, Reason};
 use plimsoll_policy::{Context, Deviation, Judgement, judge};
 use plimsoll_rules::{Observation, Rule};
 
-use super::Pipeline;
+use super::{Observed, Pipeline};
 use crate::{
     alert::{Material, alerting, draft},
     phase::Placed,
@@ -31,6 +31,12 @@ impl Pipeline {
             };
             judge(&image.profile, &event, context)
         });
+        if let (Some(observed), Some(judgement)) = (&mut self.observed, &judgement) {
+            observed.push(Observed {
+                event: event.clone(),
+                judgement: judgement.clone(),
+            });
+        }
         let deviations = match judgement {
             Some(Judgement::Deviates(deviations)) => deviations,
             _ => Vec::new(),
