@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use plimsoll_model::{Digest, DigestError, ImageRefError};
 
+use crate::registry::RegistryError;
+
 /// A scan that cannot be done. Texts read after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,9 +107,9 @@ pub enum ScanError {
         reference: String,
         /// What went wrong, in one phrase.
         reason: RegistryFailure,
-        /// As the client library says it.
+        /// What exactly.
         #[source]
-        source: Box<oci_client::errors::OciDistributionError>,
+        source: Box<RegistryError>,
     },
     /// The operating system gave no thread or runtime.
     #[error("start workers")]
@@ -126,6 +128,12 @@ pub enum RegistryFailure {
     /// Credentials are missing, wrong or not enough.
     #[error("the registry refuses access")]
     Refused,
+    /// TLS works, but the certificate is not signed by anybody we trust, or for another name.
+    #[error("the registry's certificate is not trusted")]
+    Untrusted,
+    /// A file with certificates, credentials or registries cannot be used, or forbids it.
+    #[error("the configuration for this registry does not allow it")]
+    Configuration,
     /// Too many requests.
     #[error("the registry limits the rate of pulls")]
     RateLimit,
@@ -161,6 +169,27 @@ impl ScanError {
         }
     }
 
+    /// A reading that a registry refused in so many words is the registry's refusal, and not damage.
+    pub(crate) fn of_registry(self, reference: &str) -> Self {
+        let Self::Read { what, source } = self else {
+            return self;
+        };
+        match source.downcast::<RegistryError>() {
+            Ok(error) if matches!(error.failure(), RegistryFailure::RateLimit | RegistryFailure::Refused) => {
+                Self::Registry {
+                    reference: reference.to_owned(),
+                    reason: error.failure(),
+                    source: Box::new(error),
+                }
+            }
+            Ok(error) => Self::Read {
+                what,
+                source: io::Error::other(error),
+            },
+            Err(source) => Self::Read { what, source },
+        }
+    }
+
     /// The user wrote something that cannot be right anywhere, as opposed to something that is not there.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Reference { .. } | Self::PlatformSyntax(_))
@@ -187,7 +216,11 @@ impl RegistryFailure {
                 "check repository and tag; a local file needs a path that exists or a scheme such as oci:"
             }
             Self::Refused => "log in with `podman login` or `docker login`, or name the file in REGISTRY_AUTH_FILE",
-            Self::RateLimit => "wait, log in, or use a mirror",
+            Self::Untrusted => "give the authority that signed it with --registry-ca FILE, or in certs.d/HOST/ca.crt",
+            Self::Configuration => "correct or remove the file that the error names",
+            Self::RateLimit => {
+                "wait as long as it asks, log in for a higher limit, or use --registry-mirror; a scanned image is cached"
+            }
             Self::Other => "run again with -vv to see what was answered",
         }
     }

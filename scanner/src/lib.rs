@@ -13,6 +13,7 @@ mod oci;
 pub mod profile;
 mod progress;
 mod purl;
+mod registry;
 pub mod report;
 mod scan;
 pub mod source;
@@ -20,6 +21,7 @@ mod target;
 mod tree;
 
 pub use error::{RegistryFailure, ScanError};
+pub use registry::{Mirror, RegistryError, RegistryOptions};
 pub use progress::{Progress, Silent, Total};
 pub use scan::{Scan, ScanOptions, scan};
 pub use target::{Target, parse_platform};

@@ -93,3 +93,58 @@ pub(crate) const MAX_PACKAGES: usize = 200_000;
 
 /// Bytes of a credentials file.
 pub(crate) const MAX_CREDENTIALS_BYTES: u64 = 1 << 20;
+
+/// Archives within archives of Java: a web program in an enterprise program in a launcher, with libraries.
+pub(crate) const MAX_JAR_DEPTH: usize = 4;
+
+/// Entries of one Java archive with all archives within; those of large programs have 300,000.
+pub(crate) const MAX_JAR_ENTRIES: usize = 2_000_000;
+
+/// Archives within one Java archive.
+pub(crate) const MAX_JAR_ARCHIVES: usize = 20_000;
+
+/// Bytes of one manifest or `pom.properties` that are read.
+pub(crate) const MAX_JAR_TEXT_BYTES: usize = 256 << 10;
+
+/// Bytes that one Java archive may say of itself and those within.
+pub(crate) const MAX_JAR_FACTS_BYTES: usize = 8 << 20;
+
+/// Notes on one Java archive.
+pub(crate) const MAX_JAR_NOTES: usize = 50;
+
+/// Inflated bytes of a Java archive per byte of the file. Class files stay below 5.
+pub(crate) const MAX_JAR_RATIO: u64 = 100;
+
+/// Inflated bytes of a Java archive before its ratio is judged.
+pub(crate) const JAR_RATIO_GRACE_BYTES: u64 = 16 << 20;
+
+/// Bytes of the list of crates in a Rust program, as it is written there and inflated.
+pub(crate) const MAX_RUST_AUDIT_BYTES: usize = 8 << 20;
+
+/// Packages of one lock file.
+pub(crate) const MAX_LOCKED_PACKAGES: usize = 50_000;
+
+/// Registries and mirrors that are asked for one image, the registry itself not counted.
+pub(crate) const MAX_MIRRORS: usize = 8;
+
+/// Redirects of one request to a registry.
+pub(crate) const MAX_REDIRECTS: usize = 5;
+
+/// Bytes of a registry's refusal that are read for its reason.
+pub(crate) const MAX_REFUSAL_BYTES: usize = 64 << 10;
+
+/// Bytes of a token server's answer.
+pub(crate) const MAX_TOKEN_BYTES: usize = 256 << 10;
+
+/// Bytes of a credential helper's answer.
+pub(crate) const MAX_HELPER_BYTES: u64 = 256 << 10;
+
+/// Time that a credential helper may take: it may ask a keyring or a cloud, but no person.
+pub(crate) const HELPER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Bytes of a report's template.
+pub(crate) const MAX_TEMPLATE_BYTES: usize = 1 << 20;
+
+/// What a template may compute, in steps of its language or pieces of 64 bytes that it makes: some 12 GiB of a report, and
+/// minutes at most.
+pub(crate) const MAX_TEMPLATE_FUEL: u64 = 200_000_000;

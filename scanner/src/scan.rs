@@ -15,7 +15,7 @@ use crate::{
     merge::Merge,
     oci,
     progress::{Progress, Total},
-    source::{Image, Opened, SourceLayer, SourceOptions},
+    source::{Found, Image, Opened, SourceLayer, SourceOptions},
     target::Target,
 };
 
@@ -49,7 +49,13 @@ pub struct Scan {
 /// Scans an image. Content that cannot be read becomes a note; content that is not what its digest promises, and a
 /// source that does not give what its manifest names, end the scan.
 pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, ScanError> {
-    let image = target.source.open(target.location, &options.source)?;
+    let image = match target.source.open(target.location, &options.source)? {
+        Found::Image(image) => image,
+        Found::Scanned(mut scan) => {
+            scan.notes = tidy(std::mem::take(&mut scan.notes));
+            return Ok(*scan);
+        }
+    };
     let opened = image.opened();
     check_documents(target, opened, options)?;
     options.progress.start(Total {
@@ -70,7 +76,7 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         versions,
         mut notes,
     } = merge;
-    let sbom = cataloger::run(&mut tree, &versions, &mut notes);
+    let sbom = cataloger::run(&mut tree, &versions, image.is_source_tree(), &mut notes);
     drop(versions);
     // What only catalogers read is not needed any more.
     tree.retain_contents(|path| cataloger::wants(path).is_none());
@@ -119,6 +125,7 @@ fn read_layers(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Vec<ReadL
         progress: options.progress,
         entries: AtomicU64::new(0),
         kept_bytes: AtomicU64::new(0),
+        is_source_tree: image.is_source_tree(),
     };
     // The largest first: what is left at the end is short.
     let mut order: Vec<usize> = (0..opened.layers.len()).collect();
@@ -162,9 +169,9 @@ fn read_layer(image: &dyn Image, index: usize, shared: &Shared<'_>) -> Result<Re
     }
     let source = image.open_layer(index)?;
     let number = u32::try_from(index).expect("MAX_LAYERS fits");
-    let layer = layer::read(number, &name, source, shared).map_err(|source| ScanError::Read {
-        what: name.clone(),
-        source,
+    let layer = layer::read(number, &name, source, shared).map_err(|source| {
+        let what = name.clone();
+        ScanError::Read { what, source }.of_registry(&name)
     })?;
     let check = |what: &str, expected: Option<&Digest>, actual: Option<&Digest>| match (expected, actual) {
         (Some(expected), Some(actual)) if expected != actual => Err(ScanError::Digest {

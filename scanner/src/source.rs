@@ -16,6 +16,8 @@ use crate::{
     archive::Archive,
     error::ScanError,
     oci::{Config, Descriptor},
+    registry::RegistryOptions,
+    scan::Scan,
 };
 
 /// A kind of place where images are.
@@ -27,7 +29,16 @@ pub trait ImageSource: Sync {
     fn recognises(&self, probe: &Probe) -> bool;
 
     /// Finds the image and reads its manifest and config, verified.
-    fn open(&self, location: &str, options: &SourceOptions) -> Result<Box<dyn Image>, ScanError>;
+    fn open(&self, location: &str, options: &SourceOptions) -> Result<Found, ScanError>;
+}
+
+/// What a source found.
+pub enum Found {
+    /// An image whose layers are to be read.
+    Image(Box<dyn Image>),
+    /// A document that says what is in an image (an SBOM): nothing is left to read. Layers and tree are empty, and what
+    /// the document does not say is a note.
+    Scanned(Box<Scan>),
 }
 
 /// All image sources. Those that look at a path come before the registry, which takes every name.
@@ -46,10 +57,8 @@ pub(crate) const REGISTRY: &dyn ImageSource = &registry::Registry;
 pub struct SourceOptions {
     /// Which image of a multi-platform index; `None`: Linux on this machine's processor.
     pub platform: Option<Platform>,
-    /// Speak HTTP to a registry that is not on this machine.
-    pub plain_http: bool,
-    /// Files with credentials, most important first; those that do not exist are left out.
-    pub credential_files: Vec<PathBuf>,
+    /// How registries are spoken to.
+    pub registry: RegistryOptions,
 }
 
 /// An image that was found.
@@ -59,6 +68,11 @@ pub trait Image: Sync {
 
     /// A layer's blob from its start. Its digest is verified by the caller.
     fn open_layer(&self, index: usize) -> Result<Box<dyn Read + Send>, ScanError>;
+
+    /// Whether it is a folder of sources: then lock files and manifests count, too.
+    fn is_source_tree(&self) -> bool {
+        false
+    }
 }
 
 /// What is known of an image before its layers are read.

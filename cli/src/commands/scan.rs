@@ -4,6 +4,7 @@ mod judge;
 mod output;
 mod progress;
 mod push;
+mod registry;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,9 +14,10 @@ use plimsoll_scanner::{
 };
 use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, default_path};
 
+pub(crate) use self::registry::RegistryArguments;
 use self::{
     judge::PolicyArguments,
-    output::{Output, outputs, parse_output, write_reports},
+    output::{Output, load_template, outputs, parse_output, write_reports},
     progress::Bar,
     push::ServerArguments,
 };
@@ -30,6 +32,9 @@ pub(crate) struct Arguments {
     /// Report format, optionally with a file to write to; may be given several times [default: table]
     #[arg(short, long = "output", value_name = "FORMAT[=PATH]", value_parser = parse_output)]
     output: Vec<Output>,
+    /// What `-o template` fills in: a Jinja template, or a shipped one: @packages.csv, @vulnerabilities.csv
+    #[arg(long, value_name = "FILE|@NAME")]
+    template: Option<String>,
     /// Vulnerability database [default: where `plimsoll db import` puts it]
     #[arg(long, env = "PLIMSOLL_DB", value_name = "PATH")]
     db: Option<PathBuf>,
@@ -53,24 +58,14 @@ pub(crate) struct SourceArguments {
     /// Which image of a multi-platform one: os/architecture[/variant] [default: linux on this processor]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-    /// Speak HTTP, not HTTPS, to the registry
-    #[arg(long)]
-    plain_http: bool,
-    /// Credentials for registries [default: those of podman and docker]
-    #[arg(long, env = "REGISTRY_AUTH_FILE", value_name = "PATH")]
-    auth_file: Option<PathBuf>,
-    /// Folder of docker's config.json
-    #[arg(long, env = "DOCKER_CONFIG", value_name = "PATH", hide = true)]
-    docker_config: Option<PathBuf>,
-    #[arg(long, env = "XDG_RUNTIME_DIR", hide = true)]
-    runtime_folder: Option<PathBuf>,
-    #[arg(long, env = "HOME", hide = true)]
-    home: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArguments,
 }
 
 const AFTER_HELP: &str = "\
 Schemes: registry:REFERENCE, docker-archive:PATH, oci:PATH[:TAG], oci-archive:PATH[:TAG]
-Formats: table, json, cyclonedx, sarif, junit, gitlab, github, markdown, inventory
+Formats: table, json, cyclonedx, cyclonedx-xml, spdx, spdx-tag-value, sarif, junit, gitlab, github, markdown, html,
+template, inventory
 Exit codes: 0 done, 1 stopped by policy, 3 target or server not found or refused, 4 no vulnerability database,
 5 incomplete";
 
@@ -79,6 +74,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let Arguments {
         target,
         output,
+        template,
         db,
         db_max_age,
         skip_vulnerabilities,
@@ -88,6 +84,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     } = arguments;
     // What is wrong with the arguments is said before any work is done.
     let outputs = outputs(output)?;
+    let template = load_template(&outputs, template.as_deref())?;
     let judge = policy.load(skip_vulnerabilities)?;
     let server = server.connect()?;
     let scanned = scan_image(&target, &source)?;
@@ -104,7 +101,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, plimsoll_rules::packs::shipped());
     report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));
     // What the image is made of is worth printing even if nobody can say what is wrong with it.
-    write_reports(&outputs, &report, &tree)?;
+    write_reports(&outputs, &report, &tree, template.as_ref())?;
     let unsent = server.and_then(|server| server.push(&report).err());
     conclude(&report, unsent.into_iter().chain(missing).collect())
 }
@@ -153,8 +150,7 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
         &ScanOptions {
             source: SourceOptions {
                 platform,
-                plain_http: arguments.plain_http,
-                credential_files: credential_files(arguments),
+                registry: arguments.registry.options()?,
             },
             parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
             progress: match &bar {
@@ -164,23 +160,6 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
         },
     )
     .map_err(failure)
-}
-
-/// Most important first, as containers-auth.json(5) orders them.
-fn credential_files(arguments: &SourceArguments) -> Vec<PathBuf> {
-    if let Some(path) = &arguments.auth_file {
-        return vec![path.clone()];
-    }
-    let below = |folder: &Option<PathBuf>, name: &str| folder.as_ref().map(|folder| folder.join(name));
-    [
-        below(&arguments.runtime_folder, "containers/auth.json"),
-        below(&arguments.home, ".config/containers/auth.json"),
-        below(&arguments.docker_config, "config.json"),
-        below(&arguments.home, ".docker/config.json"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 /// What the vulnerability database says.

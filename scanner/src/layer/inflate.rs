@@ -105,7 +105,10 @@ impl Producer {
     /// are returned, errors of the content sent to the other side.
     pub(crate) fn run(mut self, source: &mut dyn Read, progress: &dyn Progress) -> io::Result<Blob> {
         let mut input = BufReader::with_capacity(READ_BYTES, Metered::new(source, progress));
-        let compression = Compression::detect(input.fill_buf()?);
+        let compression = match input.fill_buf() {
+            Ok(start) => Compression::detect(start),
+            Err(error) => return Err(input.get_mut().failed.take().unwrap_or(error)),
+        };
         // Said before the first chunk is sent, and so known when it is received.
         self.is_plain.store(compression == Compression::None, Ordering::Release);
         let inflated = match compression {
@@ -181,7 +184,10 @@ impl Producer {
 
 fn finish<R: Read>(mut input: BufReader<Metered<'_, R>>, compression: Compression) -> io::Result<Blob> {
     loop {
-        let there = input.fill_buf()?.len();
+        let there = match input.fill_buf() {
+            Ok(there) => there.len(),
+            Err(error) => return Err(input.get_mut().failed.take().unwrap_or(error)),
+        };
         if there == 0 {
             break;
         }
@@ -201,7 +207,8 @@ struct Metered<'a, R> {
     hasher: Sha256,
     size_bytes: u64,
     progress: &'a dyn Progress,
-    failed: Option<io::ErrorKind>,
+    /// The source's error, which the decoder only learns the kind of.
+    failed: Option<io::Error>,
 }
 
 impl<'a, R: Read> Metered<'a, R> {
@@ -219,13 +226,14 @@ impl<'a, R: Read> Metered<'a, R> {
 impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // A decoder swallows the error of its source; reading on to the end must meet it again.
-        if let Some(kind) = self.failed {
-            return Err(kind.into());
+        if let Some(error) = &self.failed {
+            return Err(error.kind().into());
         }
         let count = match self.source.read(buffer) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                self.failed = Some(error.kind());
-                return Err(error);
+                let kind = error.kind();
+                self.failed = Some(error);
+                return Err(kind.into());
             }
             other => other?,
         };

@@ -6,7 +6,7 @@ use std::{io::Read, path::Path};
 use plimsoll_model::Digest;
 use serde::Deserialize;
 
-use super::{Image, ImageSource, Opened, Probe, SourceLayer, SourceOptions};
+use super::{Found, Image, ImageSource, Opened, Probe, SourceLayer, SourceOptions};
 use crate::{
     archive::Archive,
     error::ScanError,
@@ -29,8 +29,8 @@ impl ImageSource for DockerArchive {
         probe.is_file() && probe.has(MANIFEST)
     }
 
-    fn open(&self, location: &str, _options: &SourceOptions) -> Result<Box<dyn Image>, ScanError> {
-        Ok(Box::new(open(Path::new(location))?))
+    fn open(&self, location: &str, _options: &SourceOptions) -> Result<Found, ScanError> {
+        Ok(Found::Image(Box::new(open(Path::new(location))?)))
     }
 }
 

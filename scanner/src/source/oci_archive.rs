@@ -1,6 +1,6 @@
 //! `oci-archive:PATH[:TAG]`: a tar file with an OCI image layout in, an image out.
 
-use super::{Image, ImageSource, Probe, SourceOptions};
+use super::{Found, ImageSource, Probe, SourceOptions};
 use crate::{
     archive::Archive,
     error::ScanError,
@@ -19,14 +19,10 @@ impl ImageSource for OciArchive {
         probe.is_file() && probe.has("index.json") && !probe.has("manifest.json")
     }
 
-    fn open(&self, location: &str, options: &SourceOptions) -> Result<Box<dyn Image>, ScanError> {
+    fn open(&self, location: &str, options: &SourceOptions) -> Result<Found, ScanError> {
         let (path, tag) = split_tag(location);
         let files = Files::Archive(Archive::open(path)?);
-        Ok(Box::new(LayoutImage::open(
-            files,
-            location,
-            tag,
-            options.platform.as_ref(),
-        )?))
+        let image = LayoutImage::open(files, location, tag, options.platform.as_ref())?;
+        Ok(Found::Image(Box::new(image)))
     }
 }

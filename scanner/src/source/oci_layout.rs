@@ -1,6 +1,6 @@
 //! `oci:PATH[:TAG]`: a folder with an OCI image layout in, an image out.
 
-use super::{Image, ImageSource, Probe, SourceOptions};
+use super::{Found, ImageSource, Probe, SourceOptions};
 use crate::{
     error::ScanError,
     layout::{Files, LayoutImage, split_tag},
@@ -18,7 +18,7 @@ impl ImageSource for OciLayout {
         probe.is_folder() && probe.has("index.json") && probe.has("blobs")
     }
 
-    fn open(&self, location: &str, options: &SourceOptions) -> Result<Box<dyn Image>, ScanError> {
+    fn open(&self, location: &str, options: &SourceOptions) -> Result<Found, ScanError> {
         let (path, tag) = split_tag(location);
         if !path.is_dir() {
             return Err(ScanError::Open {
@@ -30,11 +30,7 @@ impl ImageSource for OciLayout {
             });
         }
         let files = Files::Folder(path.to_owned());
-        Ok(Box::new(LayoutImage::open(
-            files,
-            location,
-            tag,
-            options.platform.as_ref(),
-        )?))
+        let image = LayoutImage::open(files, location, tag, options.platform.as_ref())?;
+        Ok(Found::Image(Box::new(image)))
     }
 }

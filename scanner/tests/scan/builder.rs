@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use plimsoll_model::{Digest, Note, NoteKind};
-use plimsoll_scanner::{Scan, ScanError, ScanOptions, Silent, Target, scan, source::SourceOptions};
+use plimsoll_scanner::{RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan, source::SourceOptions};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -212,8 +212,16 @@ pub(crate) fn options(source: SourceOptions) -> ScanOptions<'static> {
 pub(crate) fn plain_source() -> SourceOptions {
     SourceOptions {
         platform: None,
-        plain_http: false,
-        credential_files: Vec::new(),
+        registry: RegistryOptions {
+            plain_http: false,
+            is_insecure: false,
+            ca_files: Vec::new(),
+            certificate_folders: Vec::new(),
+            credential_files: Vec::new(),
+            mirrors: Vec::new(),
+            configuration_files: Vec::new(),
+            max_wait: std::time::Duration::from_secs(2),
+        },
     }
 }
 

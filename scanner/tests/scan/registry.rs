@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use plimsoll_scanner::{RegistryFailure, Scan, ScanError, Target, scan, source::SourceOptions};
+use plimsoll_scanner::{RegistryFailure, Scan, ScanError, Target, scan};
 use tempfile::TempDir;
 
 use crate::builder::{Blob, Image, Layer, listing, oci, options, plain_source};
@@ -83,10 +83,8 @@ impl Registry {
 
     fn scan(&self, name: &str, credential_files: Vec<PathBuf>) -> Result<Scan, ScanError> {
         let text = format!("{}/{name}", self.address);
-        let source = SourceOptions {
-            credential_files,
-            ..plain_source()
-        };
+        let mut source = plain_source();
+        source.registry.credential_files = credential_files;
         scan(&Target::parse(&text)?, &options(source))
     }
 }
