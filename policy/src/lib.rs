@@ -5,8 +5,10 @@
 //! the common case and costs a hash look-up.
 
 mod address;
+mod admission;
 mod compiled;
 mod deviation;
+mod envelope;
 mod exec;
 mod files;
 mod judge;
@@ -19,6 +21,7 @@ mod waiver;
 pub use address::scope_of;
 pub use compiled::CompiledProfile;
 pub use deviation::{Deviation, DeviationKind};
+pub use envelope::{Against, Envelope};
 pub use files::KnownFiles;
 pub use judge::{Context, Entry, Judgement, judge};
 pub use program::{identify, matches_program};

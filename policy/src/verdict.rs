@@ -2,7 +2,10 @@
 
 use jiff::civil::Date;
 use plimsoll_model::{Decision, Match, ScanReport, Verdict, VerdictReason};
-use plimsoll_rules::{Diagnostic, DiagnosticSeverity, ImageObservation, ImageSubject, Rule, RuleFile, RuleSet, Source};
+use plimsoll_rules::{
+    AdmissionObservation, Diagnostic, DiagnosticSeverity, ImageObservation, ImageSubject, Rule, RuleFile, RuleSet,
+    Source,
+};
 
 use crate::{
     limits,
@@ -99,6 +102,16 @@ impl Policy {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its enabled rules.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.rules().iter().filter(|rule| rule.is_enabled())
+    }
+
+    /// Calls `fired` for every `admission` rule that is true of a request.
+    pub(crate) fn evaluate_admission(&self, observation: &AdmissionObservation<'_>, fired: &mut dyn FnMut(&Rule)) {
+        self.rules.evaluate_admission(observation, &mut |rule| fired(rule));
     }
 
     /// Judges one image. At most [`limits::MAX_VERDICT_REASONS`] reasons are listed; all of them count.

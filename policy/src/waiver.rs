@@ -179,7 +179,7 @@ impl Waiver {
 }
 
 /// `*` stands for any run of characters.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     star_matches(pattern.as_bytes(), text.as_bytes())
 }
 

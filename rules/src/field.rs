@@ -1,6 +1,7 @@
 //! The table of fields: name, type, meaning, source and getter, one row each. Checker, compiler, reference and
 //! `plimsoll rules fields` read the same rows.
 
+mod admission;
 mod argument;
 mod audit;
 mod call;

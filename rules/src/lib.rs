@@ -26,7 +26,7 @@ mod yaml;
 pub use compile::{ReadPaths, WritePaths};
 pub use diagnostic::{Code, Diagnostic, DiagnosticSeverity};
 pub use field::{FieldInfo, FieldType, fields};
-pub use observation::{ImageObservation, ImageSubject, Observation};
+pub use observation::{AdmissionObservation, AdmittedImage, ImageObservation, ImageSubject, Observation};
 pub use priority::Priority;
 pub use rule::Rule;
 pub use set::{EventKinds, EventNeeds, Loaded, RuleFile, RuleSet};

@@ -1,6 +1,6 @@
 //! What a rule looks at: one kernel event with what is known around it, or one fact of one image.
 
-use plimsoll_model::{Event, ExecutableOrigin, FileEntry, Finding, Match, Package, Reason, ScanReport};
+use plimsoll_model::{Decision, Event, ExecutableOrigin, FileEntry, Finding, Match, Package, Reason, ScanReport};
 
 /// What a `syscall` rule can see. Everything is borrowed; evaluation allocates nothing once its buffers are warm.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,26 @@ pub struct ImageObservation<'a> {
     pub subject: ImageSubject<'a>,
     /// Age of the vulnerability data in whole days; `None` when there is none or its age is not known.
     pub data_age_days: Option<u64>,
+}
+
+/// What an `admission` rule can see: one request of an API server.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionObservation<'a> {
+    /// `request` of an AdmissionReview, as it came.
+    pub request: &'a serde_json::Value,
+    /// What the object holds of a pod: an object with `metadata` and `spec`. `None` for kinds that run nothing.
+    pub pod: Option<&'a serde_json::Value>,
+    /// Images of the object that were judged.
+    pub images: &'a [AdmittedImage<'a>],
+}
+
+/// One image of an object.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmittedImage<'a> {
+    /// As the object names it.
+    pub reference: &'a str,
+    /// What the policy decided about it; `None` when no scan of it is known.
+    pub decision: Option<Decision>,
 }
 
 /// The things of an image that are judged one at a time. Each belongs to the rule source of the same name.

@@ -3,7 +3,7 @@
 use plimsoll_model::{Decision, RuleValue};
 
 use crate::{
-    ImageObservation, Observation, Priority, Source,
+    AdmissionObservation, ImageObservation, Observation, Priority, Source,
     compile::Term,
     field::{Context, FieldRef, Subject},
     output::{Template, shown},
@@ -116,6 +116,11 @@ impl Rule {
     /// As [`Rule::output`], for an audit rule.
     pub fn audit_output(&self, event: &serde_json::Value) -> String {
         self.output.render(&Context::new(Subject::Audit(event)))
+    }
+
+    /// As [`Rule::output`], for an admission rule.
+    pub fn admission_output(&self, observation: &AdmissionObservation<'_>) -> String {
+        self.output.render(&Context::new(Subject::Admission(observation)))
     }
 
     /// The fields of its output line with their values: Falco's `output_fields`.

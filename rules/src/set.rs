@@ -5,7 +5,7 @@ use std::cell::Cell;
 use plimsoll_model::CallSet;
 
 use crate::{
-    Diagnostic, ImageObservation, ImageSubject, Observation, Rule, Source,
+    AdmissionObservation, Diagnostic, ImageObservation, ImageSubject, Observation, Rule, Source,
     assemble::assemble,
     compile::{Graph, Location, Memo, NodeId, ReadPaths, WritePaths, variant},
     diagnostic::{Code, Collector, Finding},
@@ -141,6 +141,12 @@ impl RuleSet {
             return;
         }
         self.evaluate_source(Source::K8sAudit, &Context::new(Subject::Audit(event)), fired);
+    }
+
+    /// Calls `fired` for every enabled `admission` rule whose condition is true of one request, in load order.
+    pub fn evaluate_admission<'s>(&'s self, observation: &AdmissionObservation<'_>, fired: &mut dyn FnMut(&'s Rule)) {
+        let context = Context::new(Subject::Admission(observation));
+        self.evaluate_source(Source::Admission, &context, fired);
     }
 
     fn evaluate_source<'s>(&'s self, source: Source, context: &Context<'_>, fired: &mut dyn FnMut(&'s Rule)) {

@@ -10,6 +10,8 @@ pub enum Source {
     Syscall,
     /// Kubernetes audit events.
     K8sAudit,
+    /// Objects that somebody asks a Kubernetes cluster to accept.
+    Admission,
     /// An image as a whole.
     Image,
     /// One package of an image.
@@ -28,9 +30,10 @@ pub enum Source {
 
 impl Source {
     /// All sources.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Syscall,
         Self::K8sAudit,
+        Self::Admission,
         Self::Image,
         Self::Package,
         Self::Vulnerability,
@@ -45,6 +48,7 @@ impl Source {
         match self {
             Self::Syscall => "syscall",
             Self::K8sAudit => "k8s_audit",
+            Self::Admission => "admission",
             Self::Image => "image",
             Self::Package => "package",
             Self::Vulnerability => "vulnerability",

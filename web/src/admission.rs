@@ -3,6 +3,7 @@
 
 mod decide;
 mod message;
+mod object;
 mod review;
 mod verdicts;
 mod webhook;

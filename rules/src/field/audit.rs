@@ -1,4 +1,5 @@
-//! `ka.*` and `jevt.*`: one Kubernetes audit event (audit.k8s.io/v1), read by paths through its JSON.
+//! `ka.*` and `jevt.*`: one Kubernetes audit event (audit.k8s.io/v1), read by paths through its JSON. The paths also
+//! serve the objects of admission.
 
 use std::fmt::Write;
 
@@ -17,14 +18,29 @@ pub(super) use fields::{CONTAINERS, EPHEMERAL_CONTAINERS, FIELDS, INIT_CONTAINER
 /// A way through a JSON document, and what is done with what lies at its end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JsonPath {
+    /// Where it begins.
+    pub(super) root: Root,
     /// Keys, joined by `|`. Arrays on the way are gone through, or cut down to the element with the argument's index.
-    keys: &'static str,
-    end: End,
+    pub(super) keys: &'static str,
+    pub(super) end: End,
+}
+
+/// Where a path begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    /// At the audit event.
+    Event,
+    /// At the request of an admission review.
+    Request,
+    /// At the pod, or template of a pod, that the request's object holds.
+    Pod,
+    /// At each of that pod's containers, init and ephemeral ones too.
+    Containers,
 }
 
 /// What lies at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// The value as text; JSON when it is no text.
     Whole,
     /// The items of an array.
@@ -42,10 +58,30 @@ const AUDIT: Sources = Sources::of(Source::K8sAudit);
 impl JsonPath {
     /// Shows what the path leads to.
     pub(crate) fn each(self, context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
-        if let Some(event) = context.audit() {
-            walk(event, self.keys, argument.index, &mut |value| {
-                self.end.show(value, show)
-            });
+        self.root.each(context, &mut |from| {
+            walk(from, self.keys, argument.index, &mut |value| self.end.show(value, show));
+        });
+    }
+}
+
+impl Root {
+    /// Gives every value at which a path begins.
+    pub(super) fn each(self, context: &Context<'_>, found: &mut dyn FnMut(&Json)) {
+        let request = || context.admission().map(|observation| observation.request);
+        let pod = || context.admission().and_then(|observation| observation.pod);
+        match self {
+            Self::Event => context.audit().into_iter().for_each(found),
+            Self::Request => request().into_iter().for_each(found),
+            Self::Pod => pod().into_iter().for_each(found),
+            Self::Containers => {
+                let Some(spec) = pod().and_then(|pod| pod.get("spec")) else {
+                    return;
+                };
+                for list in ["initContainers", "containers", "ephemeralContainers"] {
+                    let containers = spec.get(list).and_then(Json::as_array);
+                    containers.into_iter().flatten().for_each(&mut *found);
+                }
+            }
         }
     }
 }
@@ -99,7 +135,7 @@ fn walk(value: &Json, keys: &str, index: Option<usize>, found: &mut dyn FnMut(&J
     }
 }
 
-fn show_json(value: &Json, show: &mut dyn FnMut(Value<'_>)) {
+pub(super) fn show_json(value: &Json, show: &mut dyn FnMut(Value<'_>)) {
     match value {
         Json::String(text) => show(Value::Text(text)),
         other => with_buffer(|buffer| {
@@ -110,12 +146,21 @@ fn show_json(value: &Json, show: &mut dyn FnMut(Value<'_>)) {
 }
 
 const fn path(name: &'static str, keys: &'static str, doc: &'static str) -> Field {
-    let getter = Getter::Json(JsonPath { keys, end: End::Whole });
-    Field::new(name, FieldType::Text, doc, getter).of(AUDIT)
+    let path = JsonPath {
+        root: Root::Event,
+        keys,
+        end: End::Whole,
+    };
+    Field::new(name, FieldType::Text, doc, Getter::Json(path)).of(AUDIT)
 }
 
 const fn list(name: &'static str, keys: &'static str, end: End, doc: &'static str) -> Field {
-    Field::new(name, FieldType::Text, doc, Getter::Json(JsonPath { keys, end }))
+    let path = JsonPath {
+        root: Root::Event,
+        keys,
+        end,
+    };
+    Field::new(name, FieldType::Text, doc, Getter::Json(path))
         .of(AUDIT)
         .shape(Shape::List)
         .takes(Takes::OptionalIndex)
@@ -147,6 +192,11 @@ fn subjects(context: &Context<'_>, kind: &str, with_namespace: bool, show: &mut 
     });
 }
 
+/// A security setting of a container or of a pod's spec.
+pub(super) fn setting_of(of: &Json, key: &str) -> Option<Json> {
+    of.get("securityContext")?.get(key).cloned()
+}
+
 /// A security setting of each container; where it has none, the pod's, else 0.
 fn effective(context: &Context<'_>, containers: &str, key: &str, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
     let Some(spec) = context
@@ -155,12 +205,11 @@ fn effective(context: &Context<'_>, containers: &str, key: &str, argument: &Argu
     else {
         return;
     };
-    let setting = |of: &'_ Json| -> Option<Json> { of.get("securityContext")?.get(key).cloned() };
-    let of_pod = setting(spec).unwrap_or_else(|| Json::from(0));
+    let of_pod = setting_of(spec, key).unwrap_or_else(|| Json::from(0));
     let listed = spec.get(containers).and_then(Json::as_array).into_iter().flatten();
     for (at, container) in listed.enumerate() {
         if argument.index.is_none_or(|index| index == at) {
-            show_json(setting(container).as_ref().unwrap_or(&of_pod), show);
+            show_json(setting_of(container, key).as_ref().unwrap_or(&of_pod), show);
         }
     }
 }
@@ -248,14 +297,19 @@ fn first_image(context: &Context<'_>, end: End, show: &mut dyn FnMut(Value<'_>))
     }
 }
 
-/// A value by JSON pointer (RFC 6901).
 fn pointer(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    if let Some(event) = context.audit() {
+        pointer_in(event, argument, show);
+    }
+}
+
+/// A value of a document by JSON pointer (RFC 6901).
+pub(super) fn pointer_in(document: &Json, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
     let text = argument.as_str();
-    let Some(event) = context.audit() else { return };
     let found = match text.strip_prefix('/') {
-        Some(_) => event.pointer(text),
-        None if text.is_empty() => Some(event),
-        None => event.pointer(&format!("/{text}")),
+        Some(_) => document.pointer(text),
+        None if text.is_empty() => Some(document),
+        None => document.pointer(&format!("/{text}")),
     };
     if let Some(value) = found {
         show_json(value, show);
@@ -263,8 +317,14 @@ fn pointer(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Valu
 }
 
 fn volume_types(context: &Context<'_>, show: &mut dyn FnMut(Value<'_>)) {
-    let Some(event) = context.audit() else { return };
-    walk(event, "requestObject|spec|volumes", None, &mut |volumes| {
+    if let Some(event) = context.audit() {
+        types_of_volumes(event, "requestObject|spec|volumes", show);
+    }
+}
+
+/// Types of the volumes that are at `keys`.
+pub(super) fn types_of_volumes(document: &Json, keys: &str, show: &mut dyn FnMut(Value<'_>)) {
+    walk(document, keys, None, &mut |volumes| {
         for volume in volumes.as_array().into_iter().flatten().filter_map(Json::as_object) {
             volume
                 .keys()

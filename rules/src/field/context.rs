@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use plimsoll_model::{Event, Match, Package, Process};
 
 use super::Value;
-use crate::{ImageObservation, ImageSubject, Observation};
+use crate::{AdmissionObservation, ImageObservation, ImageSubject, Observation};
 
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,7 @@ pub(crate) enum Subject<'a> {
     Kernel(&'a Observation<'a>),
     Image(&'a ImageObservation<'a>),
     Audit(&'a serde_json::Value),
+    Admission(&'a AdmissionObservation<'a>),
 }
 
 /// What is judged, with a cache of computed texts for as long as it is judged.
@@ -100,7 +101,7 @@ impl<'a> Context<'a> {
     pub(crate) fn observation(&self) -> Option<&'a Observation<'a>> {
         match self.subject {
             Subject::Kernel(observation) => Some(observation),
-            Subject::Image(_) | Subject::Audit(_) => None,
+            _ => None,
         }
     }
 
@@ -120,7 +121,7 @@ impl<'a> Context<'a> {
     pub(crate) fn image(&self) -> Option<&'a ImageObservation<'a>> {
         match self.subject {
             Subject::Image(observation) => Some(observation),
-            Subject::Kernel(_) | Subject::Audit(_) => None,
+            _ => None,
         }
     }
 
@@ -128,6 +129,14 @@ impl<'a> Context<'a> {
     pub(crate) fn audit(&self) -> Option<&'a serde_json::Value> {
         match self.subject {
             Subject::Audit(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// The admission request that is judged.
+    pub(crate) fn admission(&self) -> Option<&'a AdmissionObservation<'a>> {
+        match self.subject {
+            Subject::Admission(observation) => Some(observation),
             _ => None,
         }
     }

@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::OnceLock};
 use serde::Serialize;
 
 use super::{
-    Argument, Context, KindSet, Value, argument::Takes, audit, audit::JsonPath, container, descriptor, event,
-    event::ARGUMENT_NAMES, image, missing, origin, process,
+    Argument, Context, KindSet, Value, admission, argument::Takes, audit, audit::JsonPath, container, descriptor,
+    event, event::ARGUMENT_NAMES, image, missing, origin, process,
 };
 use crate::{Source, diagnostic::nearest};
 
@@ -224,7 +224,7 @@ impl FieldRef {
     }
 }
 
-const ALL: [&[Field]; 11] = [
+const ALL: [&[Field]; 12] = [
     event::FIELDS,
     process::FIELDS,
     descriptor::FIELDS,
@@ -232,6 +232,7 @@ const ALL: [&[Field]; 11] = [
     origin::FIELDS,
     image::FIELDS,
     missing::FIELDS,
+    admission::FIELDS,
     audit::FIELDS,
     audit::CONTAINERS,
     audit::INIT_CONTAINERS,

@@ -1,6 +1,6 @@
 //! One review decided: images looked up, verdicts applied, the answer put in words. Blocks on the store.
 
-use plimsoll_model::{Decision, ImageRef};
+use plimsoll_model::{Decision, ImageRef, VerdictReason};
 
 use super::{
     Admission,
@@ -37,23 +37,25 @@ impl Admission {
         if settings.exempt_namespaces.contains(&request.namespace) {
             return Ok(pass(request, Vec::new()));
         }
-        let images = match images_of(request, &request.object) {
+        let images = match images_of(request, request.object()) {
             Images::Some(images) => new_images(request, images),
+            Images::NotAWorkload if self.policy.judges_objects() => Vec::new(),
             Images::NotAWorkload => return Ok(pass(request, message::not_a_workload(request))),
             Images::Unreadable(problem) => {
                 let text = message::unreadable(request, problem);
                 return Ok(conclude(request, Vec::new(), Some(text), Vec::new(), Vec::new()));
             }
         };
-        if images.is_empty() {
-            return Ok(pass(request, Vec::new()));
-        }
         let waivers = CurrentWaivers::new(&self.waivers, &store.list_waivers()?);
         let judged = images
             .into_iter()
             .map(|image| self.judge(store, &waivers, image, now_ms))
             .collect::<Result<Vec<_>>>()?;
-        Ok(self.weigh(request, &settings, &judged))
+        let of_object = self.judge_object(request, &judged, &waivers, now_ms);
+        if judged.is_empty() && of_object.is_empty() {
+            return Ok(pass(request, Vec::new()));
+        }
+        Ok(self.weigh(request, &settings, &judged, &of_object))
     }
 
     fn judge(&self, store: &dyn Store, waivers: &CurrentWaivers, used: ContainerImage, now_ms: i64) -> Result<Judged> {
@@ -79,7 +81,7 @@ impl Admission {
     }
 
     /// The worst image decides; everything that is to be said about all of them is said at once.
-    fn weigh(&self, request: &Request, settings: &Settings, judged: &[Judged]) -> Outcome {
+    fn weigh(&self, request: &Request, settings: &Settings, judged: &[Judged], of_object: &[VerdictReason]) -> Outcome {
         let by_namespace = settings.unknown_image_by_namespace.get(&request.namespace);
         let unknown = *by_namespace.unwrap_or(&settings.unknown_image);
         let (mut refusals, mut warnings, mut queue) = (Vec::new(), Vec::new(), Vec::new());
@@ -112,6 +114,13 @@ impl Admission {
                 }
             }
         }
+        for reason in of_object.iter().filter(|reason| reason.waived_by.is_none()) {
+            match reason.decision {
+                Decision::Stop => refusals.push(message::object_stopped(reason)),
+                Decision::Warn => warnings.push(message::object_warned(reason)),
+                Decision::Go => {}
+            }
+        }
         let refusal = (!refusals.is_empty()).then(|| message::join(&refusals));
         let images = judged.iter().map(decided).collect();
         conclude(request, images, refusal, warnings, queue)
@@ -132,19 +141,12 @@ fn decided(judged: &Judged) -> DecidedImage {
         Judged::Unknown { used, .. } => (used, None, "unknown", Vec::new()),
         Judged::Known {
             used, image, verdict, ..
-        } => {
-            let decision = match verdict.decision {
-                Decision::Go => "go",
-                Decision::Warn => "warn",
-                Decision::Stop => "stop",
-            };
-            (
-                used,
-                Some(image.config_digest.clone()),
-                decision,
-                message::reasons(verdict),
-            )
-        }
+        } => (
+            used,
+            Some(image.config_digest.clone()),
+            verdict.decision.as_str(),
+            message::reasons(verdict),
+        ),
     };
     DecidedImage {
         container: message::cut(&used.container),

@@ -35,6 +35,16 @@ pub(super) enum Judged {
     },
 }
 
+impl Judged {
+    /// What was decided about an image, as the object names it; `None` when this is another image or no scan is known.
+    pub(super) fn decision_about(&self, image: &str) -> Option<Decision> {
+        match self {
+            Self::Known { used, verdict, .. } if used.image == image => Some(verdict.decision),
+            _ => None,
+        }
+    }
+}
+
 /// Reasons that one image's message lists.
 const LISTED_REASONS: usize = 3;
 /// Characters of a whole refusal; kubectl prints it in one paragraph.
@@ -81,7 +91,7 @@ fn image(used: &ContainerImage) -> String {
 
 /// Name of the object, or what its name will begin with.
 pub(super) fn name_of(request: &Request) -> String {
-    let metadata = &request.object["metadata"];
+    let metadata = &request.object()["metadata"];
     let given = Some(request.name.as_str())
         .filter(|name| !name.is_empty())
         .or(metadata["name"].as_str());
@@ -101,6 +111,35 @@ pub(super) fn not_a_workload(request: &Request) -> Vec<String> {
         ))],
         false => Vec::new(),
     }
+}
+
+/// What reasons call the object: `Deployment shop/web`.
+pub(super) fn object(request: &Request) -> String {
+    let (kind, name) = (cut(&request.kind.kind), name_of(request));
+    match request.namespace.is_empty() {
+        true => format!("{kind} {name}"),
+        false => format!("{kind} {}/{name}", cut(&request.namespace)),
+    }
+}
+
+/// What a rule said of the object.
+pub(super) fn object_stopped(reason: &VerdictReason) -> String {
+    format!(
+        "{} is stopped: {} [{}]",
+        reason.subject,
+        cut(&reason.message),
+        cut(&reason.rule)
+    )
+}
+
+/// What a rule said of the object, that does not stop it.
+pub(super) fn object_warned(reason: &VerdictReason) -> String {
+    warning(&format!(
+        "plimsoll: {}: {} [{}]",
+        reason.subject,
+        cut(&reason.message),
+        cut(&reason.rule)
+    ))
 }
 
 pub(super) fn unreadable(request: &Request, problem: &str) -> String {

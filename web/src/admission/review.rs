@@ -7,10 +7,10 @@ use serde_json::Value;
 /// What the API server sends. Fields that we do not read may come and go with its version.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Review {
+struct Review {
     api_version: String,
     kind: String,
-    request: Option<Request>,
+    request: Option<Value>,
 }
 
 /// The question.
@@ -35,15 +35,24 @@ pub(super) struct Request {
     /// Who asks.
     #[serde(default)]
     pub(super) user_info: UserInfo,
-    /// The object as it would be.
-    #[serde(default)]
-    pub(super) object: Value,
-    /// The object as it is, for updates.
-    #[serde(default)]
-    pub(super) old_object: Value,
+    /// The request as it came, for rules.
+    #[serde(skip)]
+    pub(super) raw: Value,
     /// Nothing may be changed or stored.
     #[serde(default)]
     pub(super) dry_run: Option<bool>,
+}
+
+impl Request {
+    /// The object as it would be.
+    pub(super) fn object(&self) -> &Value {
+        &self.raw["object"]
+    }
+
+    /// The object as it is, for updates.
+    pub(super) fn old_object(&self) -> &Value {
+        &self.raw["oldObject"]
+    }
 }
 
 /// A kind without its version.
@@ -94,14 +103,17 @@ const KIND: &str = "AdmissionReview";
 
 /// Reads a review; the error says why it is none.
 pub(super) fn parse(bytes: &[u8]) -> Result<Request, String> {
-    let review: Review = serde_json::from_slice(bytes).map_err(|error| {
+    let no_review = |error: serde_json::Error| {
         let text: String = error.to_string().chars().take(200).collect();
         format!("this is no AdmissionReview: {text}")
-    })?;
+    };
+    let review: Review = serde_json::from_slice(bytes).map_err(no_review)?;
     if review.api_version != API_VERSION || review.kind != KIND {
         return Err(format!("this is no {KIND} of {API_VERSION}"));
     }
-    let request = review.request.ok_or("the AdmissionReview has no request")?;
+    let raw = review.request.ok_or("the AdmissionReview has no request")?;
+    let mut request = Request::deserialize(&raw).map_err(no_review)?;
+    request.raw = raw;
     if request.uid.is_empty() || request.uid.len() > 256 {
         return Err("the request's uid is empty or too long".to_owned());
     }

@@ -64,6 +64,13 @@ impl CurrentWaivers {
     }
 }
 
+impl CurrentWaivers {
+    /// All of them.
+    pub(super) fn all(&self) -> &[Waiver] {
+        &self.all
+    }
+}
+
 impl Cache {
     /// The policy's verdict about a stored image at a time. `tag` is the reference by which an object found it, `None` for
     /// a digest: waivers are for the image as its users name it, and its report names it as it was scanned last. What an
@@ -121,7 +128,7 @@ impl Cache {
     }
 }
 
-fn day_of(now_ms: i64) -> Date {
+pub(super) fn day_of(now_ms: i64) -> Date {
     let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
     time.to_zoned(jiff::tz::TimeZone::UTC).date()
 }

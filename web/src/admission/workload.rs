@@ -43,12 +43,21 @@ const POD_SPECS: [(&str, &str, &str); 11] = [
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
+/// What an object of the request's kind holds of a pod: an object with `metadata` and `spec`.
+pub(super) fn pod_of<'o>(request: &Request, object: &'o Value) -> Option<&'o Value> {
+    let (_, _, spec) = known(request)?;
+    object.pointer(spec.strip_suffix("/spec")?)
+}
+
+fn known(request: &Request) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    POD_SPECS
+        .iter()
+        .find(|(group, kind, _)| *group == request.kind.group && *kind == request.kind.kind)
+}
+
 /// The containers of the object as it would be.
 pub(super) fn images_of(request: &Request, object: &Value) -> Images {
-    let known = POD_SPECS
-        .iter()
-        .find(|(group, kind, _)| *group == request.kind.group && *kind == request.kind.kind);
-    let Some((_, _, pointer)) = known else {
+    let Some((_, _, pointer)) = known(request) else {
         return Images::NotAWorkload;
     };
     let Some(spec) = object.pointer(pointer).and_then(Value::as_object) else {
@@ -90,7 +99,7 @@ pub(super) fn new_images(request: &Request, images: Vec<ContainerImage>) -> Vec<
     if request.operation != "UPDATE" {
         return images;
     }
-    match images_of(request, &request.old_object) {
+    match images_of(request, request.old_object()) {
         Images::Some(old) => images
             .into_iter()
             .filter(|new| !old.iter().any(|old| old.image == new.image))

@@ -376,3 +376,72 @@ async fn what_is_no_review_is_no_answer() {
         "{metrics}"
     );
 }
+
+/// Rules over the object beside those over its images.
+#[tokio::test]
+async fn rules_judge_the_object_itself() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/content/policy");
+    let server = Harness::with_policy(&crate::admission::PolicySource {
+        rules: ["default.yaml", "pod-security.yaml"]
+            .map(|name| std::path::Path::new(folder).join(name))
+            .to_vec(),
+        waivers: None,
+    });
+    push(&server, &clean(REDIS, 1)).await;
+    for (reference, config) in [("127.0.0.1:5000/team/init:1", 2), ("127.0.0.1:5000/team/clean:1", 3)] {
+        push(&server, &clean(reference, config)).await;
+    }
+    for (kind, spec) in [
+        ("pod", "/request/object/spec"),
+        ("cronjob", "/request/object/spec/jobTemplate/spec/template/spec"),
+    ] {
+        let mut request = review(kind);
+        let admitted = ask(&server, &request).await;
+        assert_eq!(admitted["allowed"], true, "{kind}: {admitted}");
+        assert!(
+            admitted["warnings"].to_string().contains("runAsNonRoot"),
+            "{kind}: {admitted}"
+        );
+
+        let containers = request.pointer_mut(spec).unwrap();
+        containers["containers"][0]["securityContext"] = json!({"privileged": true});
+        containers["hostPID"] = json!(true);
+        let refused = ask(&server, &request).await;
+        let message = refused["status"]["message"].as_str().unwrap_or_default().to_owned();
+        for word in ["[Privileged container]", "[Namespace of the host]"] {
+            assert!(message.contains(word), "{kind}: {word} is missing in {refused}");
+        }
+        // What runs so already can still be changed.
+        request["request"]["operation"] = json!("UPDATE");
+        request["request"]["oldObject"] = request["request"]["object"].clone();
+        let updated = ask(&server, &request).await;
+        assert_eq!(updated["allowed"], true, "{kind}: {updated}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_may_judge_kinds_that_run_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("bindings.yaml");
+    let text = "- rule: Cluster administrator\n  desc: d\n  source: admission\n  priority: CRITICAL\n  action: stop\n  \
+        condition: admission.kind = ClusterRoleBinding and admission.value[/object/roleRef/name] = cluster-admin\n  \
+        output: \"%admission.user.name makes an administrator\"\n";
+    std::fs::write(&rules, text).unwrap();
+    let server = Harness::with_policy(&crate::admission::PolicySource {
+        rules: vec![rules],
+        waivers: None,
+    });
+    let binding = |role: &str| {
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "1", "operation": "CREATE", "name": "b", "userInfo": {"username": "ann"},
+            "kind": {"group": "rbac.authorization.k8s.io", "version": "v1", "kind": "ClusterRoleBinding"},
+            "object": {"metadata": {"name": "b"}, "roleRef": {"name": role}}}})
+    };
+    let refused = ask(&server, &binding("cluster-admin")).await;
+    let message = refused["status"]["message"].as_str().unwrap_or_default();
+    assert_eq!(
+        message,
+        "plimsoll: ClusterRoleBinding b is stopped: ann makes an administrator [Cluster administrator]"
+    );
+    assert_eq!(ask(&server, &binding("view")).await["allowed"], true);
+}

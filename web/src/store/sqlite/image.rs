@@ -1,6 +1,6 @@
 //! Scan reports in SQLite: the whole document compressed, what lists need beside it.
 
-use plimsoll_model::{Decision, Digest, FixState, ImageRef, Match, ScanReport, Severity};
+use plimsoll_model::{Digest, FixState, ImageRef, Match, ScanReport, Severity};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
@@ -252,7 +252,7 @@ fn save_image(db: &Transaction<'_>, report: &ScanReport, compressed: &[u8], now_
             length(exploited),
             length(report.findings.len()),
             report.notes.iter().any(plimsoll_model::Note::makes_incomplete),
-            report.verdict.as_ref().map(|verdict| decision_name(verdict.decision)),
+            report.verdict.as_ref().map(|verdict| verdict.decision.as_str()),
             compressed,
         ],
         |row| row.get(0),
@@ -332,14 +332,6 @@ pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => "unknown".to_owned(),
-    }
-}
-
-fn decision_name(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Go => "go",
-        Decision::Warn => "warn",
-        Decision::Stop => "stop",
     }
 }
 
