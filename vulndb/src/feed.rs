@@ -154,6 +154,19 @@ impl Record {
             affected: Vec::new(),
         }
     }
+
+    /// Whether it says the same as another one, what they are about apart.
+    pub(crate) fn is_same_advisory(&self, other: &Self) -> bool {
+        let marks = |one: &Self| (one.source, one.severity, one.withdrawn);
+        self.key == other.key
+            && self.id == other.id
+            && self.modified == other.modified
+            && self.aliases == other.aliases
+            && self.fixes == other.fixes
+            && self.summary == other.summary
+            && self.cvss == other.cvss
+            && marks(self) == marks(other)
+    }
 }
 
 impl Affected {

@@ -85,7 +85,7 @@ pub fn import(
     let (all, sources, shrink_notes) = merge::merge(old, arrivals.collect(), &merge_options);
     notes.extend(shrink_notes);
     let tables = merge::fill_counts(tables::build(all));
-    let size_bytes = replace::replace(destination, &tables, &options.now)?;
+    let size_bytes = replace::replace(destination, tables, &options.now)?;
     Ok((ImportSummary { sources, size_bytes }, notes))
 }
 

@@ -1,7 +1,8 @@
 //! An old database's content and what files say in, the new content out; a source that shrinks keeps its old rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt as _};
 use plimsoll_model::{Note, NoteKind};
 
 use crate::SourceSummary;
@@ -162,8 +163,10 @@ fn count_enrichments(old: &Content, arrivals: &[Arrival]) -> [(&'static str, u64
 /// images look clean.
 fn find_shrunk(old: &Content, arrivals: &[Arrival], replaced: &Replaced) -> (BTreeSet<String>, Vec<Note>) {
     let before = count(old.records.iter());
+    // What had nothing cannot lose anything.
+    let new = arrivals.iter().filter(|_| !before.is_empty());
     let kept = old.records.iter().filter(|record| !replaced.has(record.source));
-    let new = arrivals.iter().flat_map(|arrival| &arrival.content.batch.records);
+    let new = new.flat_map(|arrival| &arrival.content.batch.records);
     let after = count(kept.chain(new));
     let mut changes: Vec<(String, u64, u64)> = before
         .into_iter()
@@ -278,7 +281,9 @@ fn add_origin(row: &mut SourceRow, origin: &str) {
 /// Fills in how many records each source has now, and its newest change.
 pub(crate) fn fill_counts(mut tables: tables::Tables) -> tables::Tables {
     let mut counts: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
-    for record in &tables.advisories {
+    // By fields, not through the method, so that the sources can be changed meanwhile.
+    for &index in &tables.advisories {
+        let record = &tables.records[index as usize];
         let entry = counts.entry(record.source).or_default();
         entry.0 += 1;
         entry.1 = entry.1.max(record.modified.as_str());

@@ -19,10 +19,18 @@ pub(crate) fn lock(destination: &Path) -> Result<File, Error> {
 }
 
 /// Builds beside, checks, syncs and renames. Returns the new file's size in bytes.
-pub(crate) fn replace(destination: &Path, tables: &Tables, now: &str) -> Result<u64, Error> {
+pub(crate) fn replace(destination: &Path, tables: Tables, now: &str) -> Result<u64, Error> {
     put(destination, |new| {
-        store::write(new, tables, now)?;
-        check(new, Some(tables.affected.len()))
+        store::write(new, &tables, now)?;
+        let rows = tables.affected.len();
+        std::thread::scope(|scope| {
+            // The disk is busy while the file is read again from memory, and a core gives back what was allocated.
+            let synced = scope.spawn(|| sync(new));
+            scope.spawn(|| drop(tables));
+            let checked = check(new, Some(rows));
+            let synced = synced.join().expect("syncing does not panic");
+            checked.and(synced.map(|_| ()))
+        })
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::slice::ParallelSliceMut as _;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::Error;
@@ -69,7 +70,7 @@ fn write_to(connection: &mut Connection, tables: &Tables, built: &str) -> rusqli
     transaction.execute("INSERT INTO meta VALUES ('built', ?1)", [built])?;
     write_sources(&transaction, &tables.sources)?;
     write_ecosystems(&transaction, &tables.ecosystems)?;
-    write_advisories(&transaction, &tables.advisories)?;
+    write_advisories(&transaction, tables)?;
     write_affected(&transaction, tables)?;
     let mut insert = transaction.prepare("INSERT INTO text VALUES (?1, ?2)")?;
     for (name, text) in &tables.texts {
@@ -98,10 +99,10 @@ fn write_ecosystems(connection: &Connection, ecosystems: &[String]) -> rusqlite:
     Ok(())
 }
 
-fn write_advisories(connection: &Connection, advisories: &[Record]) -> rusqlite::Result<()> {
+fn write_advisories(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
     let mut insert = connection.prepare("INSERT INTO advisory VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-    let mut aliases: Vec<(&str, i64)> = Vec::with_capacity(advisories.len() * 2);
-    for (id, record) in (1_i64..).zip(advisories) {
+    let mut aliases: Vec<(&str, u32)> = Vec::with_capacity(tables.advisories.len() * 2);
+    for (id, record) in tables.advisories() {
         let names = [&record.key, &record.id];
         aliases.extend(
             names
@@ -123,7 +124,7 @@ fn write_advisories(connection: &Connection, advisories: &[Record]) -> rusqlite:
             join(&record.fixes),
         ])?;
     }
-    aliases.sort_unstable();
+    aliases.par_sort_unstable();
     aliases.dedup();
     let mut insert = connection.prepare("INSERT INTO alias VALUES (?1, ?2)")?;
     for (name, id) in aliases {
@@ -140,17 +141,18 @@ fn tenths(score: f32) -> f64 {
 fn write_affected(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
     let mut insert = connection.prepare("INSERT INTO affected VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
     for row in &tables.affected {
-        let versions = (!row.range.versions.is_empty()).then(|| join(&row.range.versions));
+        let range = tables.range(row);
+        let versions = (!range.versions.is_empty()).then(|| join(&range.versions));
         insert.execute(params![
             row.ecosystem,
-            row.range.package,
+            range.package,
             row.advisory,
             row.position,
-            tables::state_code(row.range.state),
-            tables::severity_code(row.range.severity),
-            row.range.introduced,
-            row.range.fixed,
-            row.range.last_affected,
+            tables::state_code(range.state),
+            tables::severity_code(range.severity),
+            range.introduced,
+            range.fixed,
+            range.last_affected,
             versions,
         ])?;
     }

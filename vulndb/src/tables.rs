@@ -1,7 +1,8 @@
 //! Records in, the database's tables out: newer records override older ones, everything sorted, ids dense.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt as _};
 use plimsoll_model::{FixState, Severity};
 use rayon::prelude::*;
 
@@ -85,8 +86,10 @@ pub(crate) struct SourceRow {
 /// Rows as they are written.
 pub(crate) struct Tables {
     pub(crate) ecosystems: Vec<String>,
-    /// In the order of their ids, which start at 1.
-    pub(crate) advisories: Vec<Record>,
+    /// All records; what is written of them is said below, so that nothing is moved or copied.
+    pub(crate) records: Vec<Record>,
+    /// Indexes of the records that are advisories, in the order of their ids, which start at 1.
+    pub(crate) advisories: Vec<u32>,
     /// In the order of the primary key.
     pub(crate) affected: Vec<AffectedRow>,
     pub(crate) enrichments: BTreeMap<String, Enriched>,
@@ -97,12 +100,30 @@ pub(crate) struct Tables {
     pub(crate) coverage: BTreeSet<(u32, &'static str)>,
 }
 
-/// One range with the ids of what it belongs to.
+impl Tables {
+    /// The advisories with their ids.
+    pub(crate) fn advisories(&self) -> impl Iterator<Item = (u32, &Record)> {
+        (1..).zip(self.advisories.iter().map(|&index| &self.records[index as usize]))
+    }
+
+    /// What a row says.
+    pub(crate) fn range(&self, row: &AffectedRow) -> &Affected {
+        &self.records[row.record as usize].affected[row.position as usize]
+    }
+}
+
+/// One range with the ids of what it belongs to. Its fields stand in the order of the primary key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AffectedRow {
     pub(crate) ecosystem: u32,
-    pub(crate) advisory: u32,
+    /// Place of the package's name among all names.
+    package: u32,
+    /// Index of its record.
+    record: u32,
+    /// Index in its record.
     pub(crate) position: u32,
-    pub(crate) range: Affected,
+    /// The advisory's id.
+    pub(crate) advisory: u32,
 }
 
 /// Sorts, lets newer records override older ones per source, package and vulnerability, and drops what is left empty.
@@ -111,22 +132,21 @@ pub(crate) fn build(mut content: Content) -> Tables {
     content
         .records
         .par_sort_by(|a, b| (a.source, &a.key, &a.modified).cmp(&(b.source, &b.key, &b.modified)));
-    let ecosystems = ecosystems(&content.records);
-    let mut rows = take_rows(&mut content.records, &ecosystems);
-    let groups = groups(&content.records);
+    let records = content.records;
+    let ((ecosystems, mut rows), mut texts) = rayon::join(|| sorted_rows(&records), || find_texts(&records));
+    // A list that is sorted becomes a map without searching, and two maps one.
+    content.texts.append(&mut texts);
+    let groups = groups(&records);
     override_older(&mut rows, &groups);
-    rows.retain(|row| !content.records[row.advisory as usize].withdrawn);
-    add_texts(&content.records, &mut content.texts);
+    rows.retain(|row| !records[row.record as usize].withdrawn);
     // Ids only close ranks, so the rows stay in the order of the primary key.
-    let advisories = drop_unused(content.records, &mut rows);
-    let coverage = rows
-        .iter()
-        .map(|row| (row.ecosystem, advisories[row.advisory as usize - 1].source))
-        .collect();
+    let advisories = number(&records, &mut rows);
+    let coverage = coverage(&records, &rows);
     Tables {
         coverage,
         support: content.support,
         ecosystems,
+        records,
         advisories,
         affected: rows,
         enrichments: content.enrichments,
@@ -135,47 +155,57 @@ pub(crate) fn build(mut content: Content) -> Tables {
     }
 }
 
-fn ecosystems(records: &[Record]) -> Vec<String> {
-    let ranges = records.iter().flat_map(|record| &record.affected);
-    let names: HashSet<&str> = ranges.map(|range| range.ecosystem.as_str()).collect();
-    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    names.sort_unstable();
-    names
+/// Names in the order in which they come; neighbours are often called the same.
+#[derive(Default)]
+struct Names<'r> {
+    ids: HashMap<&'r str, u32>,
+    last: (&'r str, u32),
 }
 
-/// All ranges, sorted by ecosystem, package, advisory and position. Names are ranked once, so that the sort compares
-/// and moves numbers only.
-fn take_rows(records: &mut [Record], ecosystems: &[String]) -> Vec<AffectedRow> {
-    let rows = take_unsorted_rows(records, ecosystems);
-    let packages: HashSet<&str> = rows.iter().map(|row| row.range.package.as_str()).collect();
-    let mut packages: Vec<&str> = packages.into_iter().collect();
-    packages.par_sort_unstable();
-    let ranks: HashMap<&str, u32> = packages.into_iter().zip(0..).collect();
-    let rank = |row: &AffectedRow| ranks[row.range.package.as_str()];
-    let mut order: Vec<((u32, u32, u32, u32), usize)> = rows
-        .iter()
-        .map(|row| (row.ecosystem, rank(row), row.advisory, row.position))
-        .zip(0..)
-        .collect();
-    order.par_sort_unstable();
-    let mut rows: Vec<Option<AffectedRow>> = rows.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|(_, index)| rows[index].take()).collect()
+impl<'r> Names<'r> {
+    fn id(&mut self, name: &'r str) -> u32 {
+        if self.ids.is_empty() || self.last.0 != name {
+            let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+            self.last = (name, *self.ids.entry(name).or_insert(next));
+        }
+        self.last.1
+    }
+
+    /// The names sorted, and for each id its place among them.
+    fn rank(self) -> (Vec<&'r str>, Vec<u32>) {
+        let mut names: Vec<(&str, u32)> = self.ids.into_iter().collect();
+        names.par_sort_unstable();
+        let mut ranks = vec![0; names.len()];
+        for ((_, id), rank) in names.iter().zip(0..) {
+            ranks[*id as usize] = rank;
+        }
+        (names.into_iter().map(|(name, _)| name).collect(), ranks)
+    }
 }
 
-fn take_unsorted_rows(records: &mut [Record], ecosystems: &[String]) -> Vec<AffectedRow> {
-    let ids: HashMap<&str, u32> = ecosystems.iter().map(String::as_str).zip(0..).collect();
+/// All ecosystems, and all ranges sorted by ecosystem, package, record and position: numbers only, so that the sort
+/// compares and moves little.
+fn sorted_rows(records: &[Record]) -> (Vec<String>, Vec<AffectedRow>) {
+    let (mut ecosystems, mut packages) = (Names::default(), Names::default());
     let mut rows = Vec::with_capacity(records.iter().map(|record| record.affected.len()).sum());
-    for (advisory, record) in (0..).zip(records.iter_mut()) {
-        for (position, range) in (0..).zip(std::mem::take(&mut record.affected)) {
+    for (record, one) in (0..).zip(records) {
+        for (position, range) in (0..).zip(&one.affected) {
             rows.push(AffectedRow {
-                ecosystem: ids[range.ecosystem.as_str()],
-                advisory,
+                ecosystem: ecosystems.id(&range.ecosystem),
+                package: packages.id(&range.package),
+                record,
                 position,
-                range,
+                advisory: 0,
             });
         }
     }
-    rows
+    let ((ecosystems, ecosystem_ranks), (_, package_ranks)) = (ecosystems.rank(), packages.rank());
+    for row in &mut rows {
+        row.ecosystem = ecosystem_ranks[row.ecosystem as usize];
+        row.package = package_ranks[row.package as usize];
+    }
+    rows.par_sort_unstable();
+    (ecosystems.into_iter().map(str::to_owned).collect(), rows)
 }
 
 /// For each record the number of its (source, key).
@@ -193,39 +223,34 @@ fn groups(records: &[Record]) -> Vec<u32> {
 
 /// Of each group's rows about one package, only the newest record's stay.
 fn override_older(rows: &mut Vec<AffectedRow>, groups: &[u32]) {
-    let group = |row: &AffectedRow| groups[row.advisory as usize];
+    let about = |row: &AffectedRow| (row.ecosystem, row.package, groups[row.record as usize]);
     let mut newest = vec![0_u32; rows.len()];
     // From the end: a run of rows of one group and package ends with its newest record.
     for index in (0..rows.len()).rev() {
         newest[index] = match rows.get(index + 1) {
-            Some(next)
-                if next.ecosystem == rows[index].ecosystem
-                    && next.range.package == rows[index].range.package
-                    && group(next) == group(&rows[index]) =>
-            {
-                newest[index + 1]
-            }
-            _ => rows[index].advisory,
+            Some(next) if about(next) == about(&rows[index]) => newest[index + 1],
+            _ => rows[index].record,
         };
     }
     let mut index = 0;
     rows.retain(|row| {
         index += 1;
-        row.advisory == newest[index - 1]
+        row.record == newest[index - 1]
     });
 }
 
 /// The first source that has a text for a vulnerability gives it; of one source, the newest record.
-fn add_texts(records: &[Record], texts: &mut BTreeMap<String, String>) {
-    let mut best: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+fn find_texts(records: &[Record]) -> BTreeMap<String, String> {
+    let mut best: HashMap<&str, (usize, &str)> = HashMap::new();
+    let (mut source, mut rank) = ("", SOURCES.len());
     for record in records
         .iter()
         .filter(|record| !record.summary.is_empty() && record.fixes.is_empty())
     {
-        let rank = SOURCES
-            .iter()
-            .position(|source| *source == record.source)
-            .unwrap_or(SOURCES.len());
+        if record.source != source {
+            source = record.source;
+            rank = SOURCES.iter().position(|name| *name == source).unwrap_or(SOURCES.len());
+        }
         let cve = record.aliases.iter().find(|alias| crate::feed::is_cve(alias));
         let name = cve.unwrap_or(&record.key);
         let entry = best.entry(name).or_insert((rank, &record.summary));
@@ -233,30 +258,46 @@ fn add_texts(records: &[Record], texts: &mut BTreeMap<String, String>) {
             *entry = (rank, &record.summary);
         }
     }
-    texts.extend(
-        best.into_iter()
-            .map(|(name, (_, text))| (name.to_owned(), text.to_owned())),
-    );
+    let mut texts: Vec<(&str, (usize, &str))> = best.into_iter().collect();
+    texts.par_sort_unstable();
+    let texts = texts.into_iter();
+    texts
+        .map(|(name, (_, text))| (name.to_owned(), text.to_owned()))
+        .collect()
 }
 
-/// Drops advisories without rows, takes those that say the same as one, and numbers the rest from 1.
-fn drop_unused(records: Vec<Record>, rows: &mut [AffectedRow]) -> Vec<Record> {
+/// Leaves out records without rows, takes those that say the same as one, and numbers the rest from 1.
+fn number(records: &[Record], rows: &mut [AffectedRow]) -> Vec<u32> {
     let mut ids = vec![0_u32; records.len()];
     for row in rows.iter() {
-        ids[row.advisory as usize] = 1;
+        ids[row.record as usize] = 1;
     }
-    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
-    for (record, id) in records.into_iter().zip(ids.iter_mut()).filter(|(_, id)| **id == 1) {
+    let mut kept: Vec<u32> = Vec::with_capacity(records.len());
+    for (index, id) in (0..).zip(ids.iter_mut()).filter(|(_, id)| **id == 1) {
         // A feed of many documents (secdb: one per branch) says the same of other packages in each.
-        if kept.last() != Some(&record) {
-            kept.push(record);
+        let is_repeated = kept
+            .last()
+            .is_some_and(|&last| records[last as usize].is_same_advisory(&records[index as usize]));
+        if !is_repeated {
+            kept.push(index);
         }
         *id = u32::try_from(kept.len()).unwrap_or(u32::MAX);
     }
     for row in rows.iter_mut() {
-        row.advisory = ids[row.advisory as usize];
+        row.advisory = ids[row.record as usize];
     }
     kept
+}
+
+fn coverage(records: &[Record], rows: &[AffectedRow]) -> BTreeSet<(u32, &'static str)> {
+    let mut pairs: Vec<(u32, &'static str)> = Vec::new();
+    for row in rows {
+        let pair = (row.ecosystem, records[row.record as usize].source);
+        if pairs.last() != Some(&pair) {
+            pairs.push(pair);
+        }
+    }
+    pairs.into_iter().collect()
 }
 
 /// The number that stands for a state in the database.
@@ -369,10 +410,9 @@ mod tests {
                 .iter()
                 .all(|row| (1..=tables.advisories.len()).contains(&(row.advisory as usize)))
         );
-        tables
-            .affected
-            .into_iter()
-            .map(|row| format!("{} {}", row.range.package, row.range.fixed.unwrap()))
+        let ranges = tables.affected.iter().map(|row| tables.range(row));
+        ranges
+            .map(|range| format!("{} {}", range.package, range.fixed.as_ref().unwrap()))
             .collect()
     }
 

@@ -349,7 +349,7 @@ fn finish(
     }
     date_sources(&jobs, &mut all, &options.now);
     let tables = merge::fill_counts(tables::build(all));
-    let size_bytes = replace::replace(destination, &tables, &options.now)?;
+    let size_bytes = replace::replace(destination, tables, &options.now)?;
     for job in &jobs {
         job.cache.settle(&job.outcome, &job.next, &job.state, &options.now)?;
     }
