@@ -94,6 +94,37 @@ pub struct ElfFacts {
     pub is_go: bool,
     /// Rust `.dep-v0` audit section found.
     pub is_rust_auditable: bool,
+    /// How it was hardened when it was linked; `None` in reports that do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardening: Option<Hardening>,
+}
+
+/// What linker and compiler did against exploits, as far as headers and dynamic symbols show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hardening {
+    /// `PT_GNU_STACK` without the execute flag. False also when the header is missing, which gives an executable stack
+    /// on most processors (elf(5)).
+    pub no_execute_stack: bool,
+    /// What of its relocations is read-only once it runs.
+    pub relro: Relro,
+    /// Uses `__stack_chk_fail` or `__stack_chk_guard`. False proves nothing: a program without arrays needs none.
+    pub stack_canary: bool,
+    /// Uses any of glibc's checked functions such as `__memcpy_chk` (`_FORTIFY_SOURCE`). False proves nothing.
+    pub fortified: bool,
+}
+
+/// Read-only relocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Relro {
+    /// No `PT_GNU_RELRO`.
+    #[default]
+    None,
+    /// `PT_GNU_RELRO`, but functions are bound when first called: their table stays writable.
+    Partial,
+    /// `PT_GNU_RELRO`, and all is bound before `main`.
+    Full,
 }
 
 /// Imported functions, grouped by what they let the program do. False means: not imported by this file itself.

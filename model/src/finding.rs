@@ -17,4 +17,14 @@ pub struct Finding {
     pub message: String,
     /// The path it is about; `None` when it is about the image's config.
     pub path: Option<String>,
+    /// Index into [`crate::ScanReport::layers`] of the layer that holds it, which a later layer may hide; `None` when
+    /// it is about no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<u32>,
+    /// How to fix it, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What else calls for it: `CIS Docker 4.1` (CIS Docker Benchmark 1.6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<String>,
 }

@@ -102,3 +102,22 @@ pub struct LayerInfo {
     /// The history line that made it, when the counts agree.
     pub created_by: Option<String>,
 }
+
+/// The image that another one was built on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaseImage {
+    /// Its name: as the user gave it, or as the image's own label states it; empty when only its layers are known.
+    pub reference: String,
+    /// How many of the image's layers, from the first on, are its own; at least 1.
+    pub layer_count: u32,
+    /// Why it is believed: `shared layers`, `label`, `history`.
+    pub evidence: String,
+}
+
+impl BaseImage {
+    /// Whether a layer came from it.
+    pub fn has_layer(&self, layer: u32) -> bool {
+        layer < self.layer_count
+    }
+}

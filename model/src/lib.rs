@@ -30,9 +30,9 @@ pub use event::{
     Credentials, Event, EventKind, ExeFile, FileAccess, LossReason, MAX_ANCESTORS, Process, ProcessKey, SocketAddress,
     Transport,
 };
-pub use file::{ElfFacts, FileEntry, FileKind, SymbolUse};
+pub use file::{ElfFacts, FileEntry, FileKind, Hardening, Relro, SymbolUse};
 pub use finding::Finding;
-pub use image::{HealthCheck, HistoryEntry, ImageConfig, ImageIdentity, LayerInfo, Platform};
+pub use image::{BaseImage, HealthCheck, HistoryEntry, ImageConfig, ImageIdentity, LayerInfo, Platform};
 pub use image_ref::{ImageRef, ImageRefError};
 pub use note::{Note, NoteKind};
 pub use package::{OsRelease, Package, PackageKind, Sbom, SourcePackage};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, Verdict};
+use crate::{BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, Verdict};
 
 /// Everything that a scan learned about one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub struct ScanReport {
     pub config: ImageConfig,
     /// Its layers, base first.
     pub layers: Vec<LayerInfo>,
+    /// The image that it was built on, when one was asked for and found; `None` says nothing of whether there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseImage>,
     /// What it is made of.
     pub sbom: Sbom,
     /// Files that can run or change who runs: executables, libraries, scripts, setuid files, and symbolic links to

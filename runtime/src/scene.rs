@@ -63,6 +63,7 @@ impl Scene {
             session_id: 1,
             tty: 0,
             comm: "systemd".to_owned(),
+            exec_id: 0,
         };
         scene.tasks.insert(1, init);
         scene.list(1, "/usr/lib/systemd/systemd", &["systemd"]);
@@ -397,6 +398,7 @@ pub(crate) fn report(config_digest: Digest, profile: Profile, files: &[&str]) ->
             .collect(),
         file_count: 1,
         matches: None,
+        base: None,
         findings: Vec::new(),
         profile,
         notes: Vec::new(),

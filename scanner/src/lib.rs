@@ -1,7 +1,9 @@
 //! Image in, report out: sources, one forward pass per layer, catalogers, static profile, report formats.
 
 mod archive;
+pub mod artifact;
 pub mod cataloger;
+pub mod check;
 mod credentials;
 mod elf;
 mod error;
@@ -15,14 +17,16 @@ mod progress;
 mod purl;
 mod registry;
 pub mod report;
+mod sbom;
 mod scan;
+mod secret;
 pub mod source;
 mod target;
 mod tree;
 
 pub use error::{RegistryFailure, ScanError};
-pub use registry::{Mirror, RegistryError, RegistryOptions};
 pub use progress::{Progress, Silent, Total};
+pub use registry::{Mirror, RegistryError, RegistryOptions};
 pub use scan::{Scan, ScanOptions, scan};
 pub use target::{Target, parse_platform};
 pub use tree::Tree;

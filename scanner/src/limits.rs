@@ -148,3 +148,57 @@ pub(crate) const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 /// What a template may compute, in steps of its language or pieces of 64 bytes that it makes: some 12 GiB of a report, and
 /// minutes at most.
 pub(crate) const MAX_TEMPLATE_FUEL: u64 = 200_000_000;
+
+/// Bytes of a file that are searched at once for the patterns of classifiers.
+pub(crate) const CLASSIFIER_WINDOW_BYTES: usize = 256 << 10;
+
+/// Bytes that two such windows share: more than any pattern may match, so that none is cut.
+pub(crate) const CLASSIFIER_OVERLAP_BYTES: usize = 8 << 10;
+
+/// Bytes of a text that classifiers read whole, within one window.
+pub(crate) const MAX_CLASSIFIED_TEXT_BYTES: u64 = 192 << 10;
+
+/// Bytes of one classifier's pattern, compiled.
+pub(crate) const MAX_CLASSIFIER_REGEX_BYTES: usize = 4 << 20;
+
+/// Bytes of the automaton that searching one pattern builds as it goes.
+pub(crate) const MAX_CLASSIFIER_AUTOMATON_BYTES: usize = 1 << 20;
+
+/// Bytes of a text file that secrets are looked for in; longer ones are logs, dumps and tables.
+pub(crate) const MAX_SECRET_FILE_BYTES: u64 = 8 << 20;
+
+/// Secrets of one file that are told.
+pub(crate) const MAX_SECRETS_PER_FILE: usize = 32;
+
+/// Bytes of a program or library whose content is compared with its package's own digest.
+pub(crate) const MAX_CHECKSUM_BYTES: u64 = 4 << 20;
+
+/// Findings of one kind that a report holds; more are counted.
+pub(crate) const MAX_FINDINGS_PER_KIND: usize = 200;
+
+/// Bytes of a bill of materials, as input: one of a large image with all its files has some 100 MiB.
+pub(crate) const MAX_SBOM_BYTES: u64 = 256 << 20;
+
+/// Bytes of one in XML, whose elements take several times as much memory.
+pub(crate) const MAX_SBOM_XML_BYTES: u64 = 64 << 20;
+
+/// Bytes of a file in which the signs of a bill of materials are looked for.
+pub(crate) const SBOM_PROBE_BYTES: u64 = 4096;
+
+/// Elements of a bill of materials in XML.
+pub(crate) const MAX_SBOM_ELEMENTS: usize = 4_000_000;
+
+/// Elements within elements.
+pub(crate) const MAX_SBOM_DEPTH: usize = 64;
+
+/// Layers of an artifact, and signatures of one, that are read.
+pub(crate) const MAX_ARTIFACT_LAYERS: usize = 64;
+
+/// Artifacts that are attached to one manifest.
+pub(crate) const MAX_REFERRERS: usize = 4_096;
+
+/// Bytes of a file with a key.
+pub(crate) const MAX_KEY_BYTES: u64 = 64 << 10;
+
+/// Bytes of a signed statement.
+pub(crate) const MAX_SIGNED_BYTES: u64 = 64 << 10;

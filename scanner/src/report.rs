@@ -1,23 +1,32 @@
 //! Reports: one scan in, one document out. One file per format; [`ALL`] lists them.
 
 mod cyclonedx;
+mod cyclonedx_xml;
 mod github;
 mod gitlab;
 mod group;
+mod html;
+mod identity;
 mod inventory;
 mod issue;
 mod json;
 mod junit;
+mod licence;
 mod markdown;
 mod sarif;
+mod spdx;
+mod spdx_tag_value;
 mod table;
+mod template;
 mod words;
+mod xml;
 
 use std::io::{self, Write};
 
 use plimsoll_model::{FileEntry, FileKind, Match, Note, ScanReport, Severity, schema};
 use plimsoll_rules::packs::Pack;
 
+pub use self::template::{Template, TemplateError};
 use crate::{Tree, profile, scan::Scan};
 
 /// Writes a scan in one format.
@@ -37,11 +46,16 @@ pub const ALL: &[&dyn Report] = &[
     &table::Table,
     &json::Json,
     &cyclonedx::CycloneDx,
+    &cyclonedx_xml::CycloneDxXml,
+    &spdx::Spdx,
+    &spdx_tag_value::SpdxTagValue,
     &sarif::Sarif,
     &junit::JUnit,
     &gitlab::GitLab,
     &github::GitHub,
     &markdown::Markdown,
+    &html::Html,
+    &template::Templated,
     &inventory::Inventory,
 ];
 
@@ -54,6 +68,8 @@ pub struct Document<'a> {
     pub tree: &'a Tree,
     /// Whether control sequences for colour may be written.
     pub colour: bool,
+    /// What the format `template` fills in; without one it cannot be written.
+    pub template: Option<&'a Template>,
 }
 
 /// Puts a scan, its vulnerabilities and its profile together. `matches` is `None` when no database was used; `notes` are
@@ -65,6 +81,7 @@ pub fn assemble(scan: Scan, matches: Option<Vec<Match>>, notes: Vec<Note>, packs
         layers,
         mut tree,
         sbom,
+        findings,
         notes: mut all_notes,
     } = scan;
     let (profile, profile_notes) = profile::build(&profile::Input {
@@ -86,11 +103,12 @@ pub fn assemble(scan: Scan, matches: Option<Vec<Match>>, notes: Vec<Note>, packs
         image,
         config,
         layers,
+        base: None,
         files: runnable(&tree),
         file_count: tree.len() as u64,
         sbom,
         matches,
-        findings: Vec::new(),
+        findings,
         profile,
         notes: crate::scan::tidy(all_notes),
         verdict: None,

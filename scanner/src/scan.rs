@@ -1,14 +1,14 @@
-//! One image in, everything that its bytes say out: sources, layers side by side, merge, catalogers.
+//! One image in, everything that its bytes say out: sources, layers side by side, merge, catalogers, checks.
 
 use std::sync::{
     Mutex,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
-use plimsoll_model::{Digest, ImageConfig, ImageIdentity, LayerInfo, Note, NoteKind, Sbom};
+use plimsoll_model::{Digest, Finding, ImageConfig, ImageIdentity, LayerInfo, Note, NoteKind, Sbom};
 
 use crate::{
-    Tree, cataloger,
+    Tree, cataloger, check,
     error::ScanError,
     layer::{self, Compression, Layer, Shared},
     limits::MAX_NOTES,
@@ -42,6 +42,8 @@ pub struct Scan {
     pub tree: Tree,
     /// Its operating system and packages.
     pub sbom: Sbom,
+    /// What image checks found, worst first.
+    pub findings: Vec<Finding>,
     /// What could not be read.
     pub notes: Vec<Note>,
 }
@@ -78,8 +80,18 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
     } = merge;
     let sbom = cataloger::run(&mut tree, &versions, image.is_source_tree(), &mut notes);
     drop(versions);
-    // What only catalogers read is not needed any more.
-    tree.retain_contents(|path| cataloger::wants(path).is_none());
+    let findings = check::run(
+        &check::Input {
+            reference: target.reference,
+            config: &opened.config.image,
+            layers: &infos,
+            tree: &tree,
+            sbom: &sbom,
+        },
+        &mut notes,
+    );
+    // What only catalogers and checks read is not needed any more.
+    tree.retain_contents(|path| cataloger::wants(path).is_none() && !check::wants(path));
     Ok(Scan {
         image: ImageIdentity {
             reference: target.reference.to_owned(),
@@ -92,6 +104,7 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         layers: infos,
         tree,
         sbom,
+        findings,
         notes: tidy(notes),
     })
 }

@@ -7,7 +7,7 @@ use object::{
         elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionHeader as _, Sym as _},
     },
 };
-use plimsoll_model::{ElfFacts, SymbolUse};
+use plimsoll_model::{ElfFacts, Hardening, Relro, SymbolUse};
 
 use super::{BEFORE_SECTIONS_BYTES, Capture};
 use crate::limits::{MAX_ELF_HEADERS, MAX_ELF_NEEDED, MAX_ELF_STRING_BYTES, MAX_ELF_SYMBOLS};
@@ -62,6 +62,7 @@ fn facts_of<Elf: FileHeader<Endian = Endianness>>(data: &Capture) -> Option<ElfF
     let mut facts = ElfFacts {
         is_position_independent: header.e_type(endian) == elf::ET_DYN,
         is_static: true,
+        hardening: Some(hardening_of_segments::<Elf>(segments, endian)),
         ..ElfFacts::default()
     };
     for segment in segments {
@@ -85,6 +86,32 @@ fn facts_of<Elf: FileHeader<Endian = Endianness>>(data: &Capture) -> Option<ElfF
         facts.is_rust_auditable |= name == b".dep-v0";
     }
     Some(facts)
+}
+
+/// What program headers say: `relro` is partial until the dynamic section says that all is bound at once.
+fn hardening_of_segments<Elf: FileHeader<Endian = Endianness>>(
+    segments: &[Elf::ProgramHeader],
+    endian: Endianness,
+) -> Hardening {
+    let mut hardening = Hardening::default();
+    for segment in segments {
+        match segment.p_type(endian) {
+            elf::PT_GNU_STACK => hardening.no_execute_stack = segment.p_flags(endian) & elf::PF_X == 0,
+            elf::PT_GNU_RELRO => hardening.relro = Relro::Partial,
+            _ => {}
+        }
+    }
+    hardening
+}
+
+/// `DT_BIND_NOW`, or its flag in either word of flags (`ld -z now`).
+fn binds_now(entries: &[(i64, u64)]) -> bool {
+    entries.iter().any(|&(tag, value)| match tag {
+        elf::DT_BIND_NOW => true,
+        elf::DT_FLAGS => value & u64::from(elf::DF_BIND_NOW) != 0,
+        elf::DT_FLAGS_1 => value & u64::from(elf::DF_1_NOW) != 0,
+        _ => false,
+    })
 }
 
 struct File<'a, Elf: FileHeader> {
@@ -120,6 +147,11 @@ fn read_dynamic<Elf: FileHeader<Endian = Endianness>>(
         .take_while(|(tag, _)| *tag != elf::DT_NULL)
         .take(MAX_ELF_HEADERS)
         .collect();
+    let mut hardening = facts.hardening.unwrap_or_default();
+    if hardening.relro == Relro::Partial && binds_now(&entries) {
+        hardening.relro = Relro::Full;
+    }
+    facts.hardening = Some(hardening);
     let value = |tag| entries.iter().find(|entry| entry.0 == tag).map(|entry| entry.1);
     let Some(strings) = value(elf::DT_STRTAB).and_then(|address| file.offset_of(address)) else {
         return;
@@ -153,10 +185,12 @@ fn read_dynamic<Elf: FileHeader<Endian = Endianness>>(
             for symbol in list.iter().filter(|symbol| symbol.is_undefined(file.endian)) {
                 if let Some(name) = string(u64::from(symbol.st_name(file.endian))) {
                     note_import(name, &mut facts.imports);
+                    note_check(name, &mut hardening);
                 }
             }
         }
     }
+    facts.hardening = Some(hardening);
 }
 
 /// Nothing in the dynamic section states the number of symbols. The section table does; without one, linkers put the
@@ -186,6 +220,13 @@ fn note_import(name: &[u8], imports: &mut SymbolUse) {
         | b"setgroups" | b"initgroups" | b"setfsuid" | b"setfsgid" => imports.become_user = true,
         b"syscall" => imports.raw_syscall = true,
         _ => {}
+    }
+}
+
+fn note_check(name: &[u8], hardening: &mut Hardening) {
+    match name {
+        b"__stack_chk_fail" | b"__stack_chk_guard" | b"__stack_chk_fail_local" => hardening.stack_canary = true,
+        _ => hardening.fortified |= name.starts_with(b"__") && name.ends_with(b"_chk"),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cataloger::{self, Want},
-    elf,
+    check, elf,
     limits::{MAX_ENTRIES, MAX_KEPT_BYTES, MAX_KEPT_DATABASE_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
     profile,
 };
@@ -203,11 +203,17 @@ impl<'a> Inventory<'a> {
     /// Whether somebody wants this file's content and there is room for it.
     fn keeps(&mut self, entry: &FileEntry, head: &[u8]) -> bool {
         let size = entry.size_bytes;
-        if cataloger::wants(&entry.path).is_none() && !profile::wants_content(&entry.path, entry.mode, size, head) {
+        // What sources declare is read where there are sources.
+        let wanted =
+            cataloger::wants(&entry.path).filter(|want| *want != Want::OfSources || self.shared.is_source_tree);
+        if wanted.is_none()
+            && !profile::wants_content(&entry.path, entry.mode, size, head)
+            && !check::wants(&entry.path)
+        {
             return false;
         }
         // Only databases are wanted in every version.
-        let most = match cataloger::wants(&entry.path) {
+        let most = match wanted {
             Some(Want::EveryVersion) => MAX_KEPT_DATABASE_BYTES,
             _ => MAX_KEPT_FILE_BYTES,
         };

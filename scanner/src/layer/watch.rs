@@ -1,6 +1,12 @@
 //! Watchers of contents: a file's bytes as they pass in, what they show out. Nothing of the file is kept for them; one
 //! file each in `watch/`, [`ALL`] lists them.
 
+pub(crate) mod auditable;
+mod checksum;
+pub(crate) mod jar;
+mod secret;
+pub(crate) mod software;
+
 use std::collections::BTreeMap;
 
 use plimsoll_model::{Digest, FileEntry, Note};
@@ -23,7 +29,13 @@ pub(crate) trait Watch {
 }
 
 /// All watchers.
-pub(crate) const ALL: &[&dyn Watcher] = &[];
+pub(crate) const ALL: &[&dyn Watcher] = &[
+    &auditable::RustPrograms,
+    &jar::Jars,
+    &software::Software,
+    &checksum::Checksums,
+    &secret::Secrets,
+];
 
 /// Where watchers put what they have seen.
 #[derive(Debug, Default)]
@@ -45,6 +57,26 @@ pub(crate) enum Sighting {
         /// The version as the bytes have it.
         version: String,
     },
+    /// Digests that package databases state.
+    Checksums {
+        /// As dpkg has it.
+        md5: [u8; 16],
+        /// As apk has it.
+        sha1: [u8; 20],
+    },
+    /// A text that looks like a secret.
+    Secret {
+        /// Which kind: `secret-github-token`.
+        kind: String,
+        /// Where, from 1.
+        line: u32,
+        /// What may be shown of it.
+        redacted: String,
+    },
+    /// Crates that a Rust program was built from.
+    Crates(Vec<auditable::Crate>),
+    /// What a Java archive and those within say of themselves.
+    Jar(jar::JarFacts),
 }
 
 /// What one file of one layer showed.

@@ -1,0 +1,146 @@
+//! Text in, places that hold secrets out: one pass for the keywords of all kinds, a pattern only where a keyword is, then
+//! the shape (checksum, structure, randomness) that only a real one has.
+
+pub(crate) mod allow;
+mod kinds;
+mod shape;
+
+use std::{ops::Range, sync::LazyLock};
+
+use aho_corasick::AhoCorasick;
+use regex::bytes::Regex;
+
+use self::shape::Shape;
+use crate::check::Kind;
+
+/// One kind of secret.
+#[derive(Debug)]
+pub(crate) struct SecretKind {
+    pub(crate) kind: Kind,
+    /// Any of these begins a match, exactly as written.
+    keywords: &'static [&'static str],
+    /// What must stand from the keyword on. Its first group is the secret, else all of it.
+    pattern: &'static str,
+    shape: Shape,
+}
+
+/// Bytes that a pattern sees, from its keyword on; a longer secret is judged by its beginning.
+pub(crate) const MAX_SECRET_BYTES: usize = 4096;
+
+/// Examples are no longer than that; in longer secrets any short word turns up by chance.
+const MAX_EXAMPLE_BYTES: usize = 128;
+
+/// All kinds.
+pub(crate) fn kinds() -> impl Iterator<Item = &'static SecretKind> {
+    kinds::TABLES.iter().flat_map(|table| table.iter())
+}
+
+struct Finder {
+    keywords: AhoCorasick,
+    /// For each keyword the kinds that it begins.
+    kinds: Vec<(&'static SecretKind, Regex)>,
+    of_keyword: Vec<Vec<usize>>,
+}
+
+static FINDER: LazyLock<Finder> = LazyLock::new(|| {
+    let mut words: Vec<&'static str> = Vec::new();
+    let mut of_keyword: Vec<Vec<usize>> = Vec::new();
+    let mut all = Vec::new();
+    for (index, kind) in kinds().enumerate() {
+        let pattern = format!(r"\A(?-u:{})", kind.pattern);
+        all.push((kind, Regex::new(&pattern).expect("a test compiles every pattern")));
+        for keyword in kind.keywords {
+            match words.iter().position(|word| word == keyword) {
+                Some(at) => of_keyword[at].push(index),
+                None => {
+                    words.push(keyword);
+                    of_keyword.push(vec![index]);
+                }
+            }
+        }
+    }
+    Finder {
+        keywords: AhoCorasick::new(&words).expect("a few hundred short words fit"),
+        kinds: all,
+        of_keyword,
+    }
+});
+
+/// Finds secrets whose keyword begins within `within`; tells the kind and where in `bytes` the secret itself is.
+pub(crate) fn find(bytes: &[u8], within: Range<usize>, found: &mut dyn FnMut(&'static SecretKind, Range<usize>)) {
+    let finder = &*FINDER;
+    let mut told: Vec<(&str, Range<usize>)> = Vec::new();
+    for hit in finder.keywords.find_overlapping_iter(&bytes[within.start..]) {
+        let start = within.start + hit.start();
+        if start >= within.end {
+            // Overlapping matches come in the order of their ends; keywords are short.
+            if start > within.end + 64 {
+                break;
+            }
+            continue;
+        }
+        // A keyword within a longer word is another word.
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if start > 0 && is_word(bytes[start - 1]) && is_word(bytes[start]) {
+            continue;
+        }
+        let window = &bytes[start..bytes.len().min(start + MAX_SECRET_BYTES)];
+        for &index in &finder.of_keyword[hit.pattern().as_usize()] {
+            let (kind, pattern) = &finder.kinds[index];
+            let Some(groups) = pattern.captures(window) else {
+                continue;
+            };
+            let Some(secret) = groups.get(1).or_else(|| groups.get(0)) else {
+                continue;
+            };
+            let range = start + secret.start()..start + secret.end();
+            let same = |(id, other): &(&str, Range<usize>)| *id == kind.kind.id && *other == range;
+            // A token within a longer run of its characters is something else.
+            let all = groups.get(0).map_or(secret.end(), |all| all.end());
+            if all > 0 && is_word(window[all - 1]) && window.get(all).is_some_and(|byte| is_word(*byte)) {
+                continue;
+            }
+            let is_short = secret.len() <= MAX_EXAMPLE_BYTES;
+            if kind.shape.fits(secret.as_bytes())
+                && !(is_short && allow::is_example(secret.as_bytes()))
+                && !told.iter().any(same)
+            {
+                told.push((kind.kind.id, range.clone()));
+                found(kind, range);
+            }
+        }
+    }
+}
+
+/// What may be shown of a secret: four characters of a long one, and how long it is.
+pub(crate) fn redact(secret: &[u8]) -> String {
+    const SHOWN: usize = 4;
+    const MIN_LENGTH_TO_SHOW: usize = 16;
+    let text = String::from_utf8_lossy(secret);
+    let length = text.chars().count();
+    let start: String = match length >= MIN_LENGTH_TO_SHOW {
+        true => text.chars().take(SHOWN).filter(char::is_ascii_graphic).collect(),
+        false => String::new(),
+    };
+    format!("{start}… ({length} characters)")
+}
+
+/// A text with all secrets in it redacted.
+pub(crate) fn redact_all(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut places: Vec<Range<usize>> = Vec::new();
+    find(bytes, 0..bytes.len(), &mut |_, range| places.push(range));
+    places.sort_by_key(|range| range.start);
+    let (mut shown, mut at) = (String::new(), 0);
+    for range in places.into_iter().filter(|range| !range.is_empty()) {
+        if range.start >= at {
+            shown += &String::from_utf8_lossy(&bytes[at..range.start]);
+            shown += &redact(&bytes[range.clone()]);
+            at = range.end;
+        }
+    }
+    shown + &String::from_utf8_lossy(&bytes[at..])
+}
+
+#[cfg(test)]
+mod tests;
