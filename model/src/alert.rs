@@ -36,8 +36,8 @@ pub struct Alert {
     pub pod: Option<Pod>,
     /// Phase of the process.
     pub phase: Option<Phase>,
-    /// The process that did it.
-    pub process: ProcessSummary,
+    /// The process that did it; `None` when it came through a cluster's API (Kubernetes audit).
+    pub process: Option<ProcessSummary>,
     /// Its ancestors, nearest first.
     pub ancestry: Vec<ProcessSummary>,
     /// What it did: `exec /bin/sh -c id`, `connect tcp 10.0.0.5:4444`.

@@ -135,15 +135,14 @@ impl CompiledProfile {
         phase: Phase,
         matches: impl Fn(&Fact) -> bool,
     ) -> Option<&Fact> {
-        self.facts[verb as usize]
-            .candidates(&subject.exe)
-            .map(|position| &self.profile.facts[position])
-            .find(|fact| {
-                is_fact_phase(&fact.phases, phase)
-                    && is_subject(&fact.subject, subject)
-                    && matches(fact)
-                    && is_started_by(fact.parent.as_deref(), subject)
-            })
+        self.expected(verb, subject, phase)
+            .find(|fact| matches(fact) && is_started_by(fact.parent.as_deref(), subject))
+    }
+
+    /// All facts that let `subject` do something.
+    pub(crate) fn facts_of(&self, verb: Verb, subject: &Process, phase: Phase) -> impl Iterator<Item = &Fact> {
+        self.expected(verb, subject, phase)
+            .filter(|fact| is_started_by(fact.parent.as_deref(), subject))
     }
 
     /// The strongest denial of this verb for `subject`; `object` is the path that it is about, where there is one.
@@ -154,19 +153,23 @@ impl CompiledProfile {
         phase: Phase,
         object: Option<&str>,
     ) -> Option<&Denial> {
+        self.denials_of(verb, subject, phase)
+            .filter(|denial| match (&denial.object, object) {
+                (None, _) => true,
+                (Some(pattern), Some(path)) => pattern.matches(path),
+                (Some(_), None) => false,
+            })
+            .min_by_key(|denial| denial.confidence)
+    }
+
+    /// All denials of this verb for `subject`.
+    pub(crate) fn denials_of(&self, verb: Verb, subject: &Process, phase: Phase) -> impl Iterator<Item = &Denial> {
         self.denials[verb as usize]
             .candidates(&subject.exe)
             .map(|position| &self.profile.denials[position])
-            .filter(|denial| {
-                (denial.phases.is_empty() || denial.phases.contains(&phase))
-                    && is_subject(&denial.subject, subject)
-                    && match (&denial.object, object) {
-                        (None, _) => true,
-                        (Some(pattern), Some(path)) => pattern.matches(path),
-                        (Some(_), None) => false,
-                    }
+            .filter(move |denial| {
+                (denial.phases.is_empty() || denial.phases.contains(&phase)) && is_subject(&denial.subject, subject)
             })
-            .min_by_key(|denial| denial.confidence)
     }
 
     /// What `subject` is expected to do of this verb in this phase, most specific first.

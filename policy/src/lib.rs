@@ -6,6 +6,7 @@
 
 mod address;
 mod admission;
+mod audit;
 mod compiled;
 mod deviation;
 mod envelope;
@@ -19,6 +20,7 @@ mod verdict;
 mod waiver;
 
 pub use address::scope_of;
+pub use audit::{audit_events, judge_audit};
 pub use compiled::CompiledProfile;
 pub use deviation::{Deviation, DeviationKind};
 pub use envelope::{Against, Envelope};

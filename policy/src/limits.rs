@@ -16,3 +16,6 @@ pub(crate) const MAX_WAIVERS: usize = 10_000;
 pub(crate) const MAX_VERDICT_REASONS: usize = 10_000;
 /// Errors of rule files that one message lists.
 pub(crate) const MAX_LISTED_DIAGNOSTICS: usize = 10;
+
+/// Characters of what an alert says of an audit event, which somebody in the cluster wrote.
+pub(crate) const MAX_AUDIT_WORDS_CHARS: usize = 500;

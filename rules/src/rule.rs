@@ -138,6 +138,11 @@ impl Rule {
         self.values_in(&Context::new(Subject::Image(observation)))
     }
 
+    /// As [`Rule::values`], for an audit rule.
+    pub fn audit_values(&self, event: &serde_json::Value) -> Vec<RuleValue> {
+        self.values_in(&Context::new(Subject::Audit(event)))
+    }
+
     fn values_in(&self, context: &Context<'_>) -> Vec<RuleValue> {
         self.reads
             .iter()

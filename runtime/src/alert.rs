@@ -96,7 +96,7 @@ pub(crate) fn draft(material: &Material<'_>) -> Option<Draft> {
         }),
         pod: container.and_then(|container| container.pod.clone()),
         phase: event.phase,
-        process: summarise(&event.process),
+        process: Some(summarise(&event.process)),
         ancestry: ancestry(&event.process, material.inside_ancestors),
         observed: observed.clone(),
         expected: expected(material.deviations),

@@ -168,10 +168,12 @@ fn fields(alert: &Alert) -> Map<String, Value> {
     set("container.image.tag", json!(tag));
     set("k8s.ns.name", json!(alert.pod.as_ref().map(|pod| &pod.namespace)));
     set("k8s.pod.name", json!(alert.pod.as_ref().map(|pod| &pod.name)));
-    set("proc.exepath", json!(alert.process.exe));
-    set("proc.cmdline", json!(alert.process.command_line));
-    set("proc.pid", json!(alert.process.pid));
-    set("user.uid", json!(alert.process.euid));
+    if let Some(process) = &alert.process {
+        set("proc.exepath", json!(process.exe));
+        set("proc.cmdline", json!(process.command_line));
+        set("proc.pid", json!(process.pid));
+        set("user.uid", json!(process.euid));
+    }
     set("plimsoll.id", json!(alert.id));
     set("plimsoll.count", json!(alert.count));
     set("plimsoll.observed", json!(alert.observed));

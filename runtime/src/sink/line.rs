@@ -95,7 +95,7 @@ pub(crate) fn one_line(alert: &Alert) -> String {
 fn explanation(alert: &Alert) -> String {
     let mut rows: Vec<(&str, String)> = vec![("observed", alert.observed.clone())];
     rows.extend(alert.phase.map(|phase| ("phase", phase_words(phase).to_owned())));
-    rows.push(("process", chain(alert)));
+    rows.extend(chain(alert).map(|chain| ("process", chain)));
     let expected = alert.expected.iter();
     rows.extend(expected.map(|fact| ("expected", format!("{} ({})", fact.text, evidence(&fact.evidence)))));
     alert
@@ -182,16 +182,11 @@ fn explain_origin(origin: &ExecutableOrigin, rows: &mut Vec<(&str, String)>) {
     }
 }
 
-fn chain(alert: &Alert) -> String {
-    let own = format!(
-        "{} (pid {}, uid {})",
-        alert.process.exe, alert.process.pid, alert.process.euid
-    );
-    alert
-        .ancestry
-        .iter()
-        .take(6)
-        .fold(own, |text, process| text + " ← " + &process.exe)
+fn chain(alert: &Alert) -> Option<String> {
+    let own = alert.process.as_ref()?;
+    let own = format!("{} (pid {}, uid {})", own.exe, own.pid, own.euid);
+    let ancestors = alert.ancestry.iter().take(6);
+    Some(ancestors.fold(own, |text, process| text + " ← " + &process.exe))
 }
 
 fn evidence(list: &[Evidence]) -> String {

@@ -132,7 +132,7 @@ impl Judge {
                     false => seen.join("; "),
                 });
             };
-            let pids = std::iter::once(&alert.process).chain(&alert.ancestry);
+            let pids = alert.process.iter().chain(&alert.ancestry);
             let is_ours = pids.map(|process| process.pid).any(|known| known == pid);
             let rules = alert.reasons.iter().filter(|_| is_ours);
             for reason in rules {

@@ -24,12 +24,7 @@ fn draft(title: &str, object: &str, priority: Priority, time_ns: u64) -> Draft {
             image: None,
             pod: None,
             phase: None,
-            process: ProcessSummary {
-                pid: 1,
-                exe: String::new(),
-                command_line: String::new(),
-                euid: 0,
-            },
+            process: None,
             ancestry: Vec::new(),
             observed: object.to_owned(),
             expected: Vec::new(),

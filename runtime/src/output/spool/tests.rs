@@ -202,7 +202,7 @@ fn a_new_output_begins_now_and_a_damaged_cursor_at_the_oldest_record() {
 #[test]
 fn an_alert_that_a_container_made_huge_still_fits() {
     let mut alert = sample("a");
-    alert.process.command_line = "\u{1b}".repeat(100_000);
+    alert.process.as_mut().unwrap().command_line = "\u{1b}".repeat(100_000);
     alert.summary = "ü".repeat(300_000);
     let json = fit(&alert);
     assert!(json.len() <= crate::limits::MAX_SENT_ALERT_BYTES);

@@ -330,7 +330,7 @@ fn insert(db: &Transaction<'_>, alert: &Alert, document: &str, now_ms: i64) -> r
         image.map(|image| &image.reference),
         config,
         manifest,
-        alert.process.exe,
+        executable(alert),
         group_key(alert),
         to_i64(alert.count),
         length(alert.follow_ups.len()),
@@ -359,6 +359,11 @@ fn insert(db: &Transaction<'_>, alert: &Alert, document: &str, now_ms: i64) -> r
     Ok(())
 }
 
+/// Empty when no process did it.
+fn executable(alert: &Alert) -> &str {
+    alert.process.as_ref().map_or("", |process| &process.exe)
+}
+
 /// The same rule on the same image, namespace and executable is one group. Lengths keep parts apart.
 fn group_key(alert: &Alert) -> String {
     let image = alert.image.as_ref().map(|image| image.reference.as_str());
@@ -368,7 +373,7 @@ fn group_key(alert: &Alert) -> String {
         Some(alert.rule.as_str()),
         image,
         namespace,
-        Some(alert.process.exe.as_str()),
+        Some(executable(alert)),
     ] {
         let part = part.unwrap_or_default();
         hasher.update(part.len().to_le_bytes());
@@ -383,7 +388,7 @@ fn search_text(alert: &Alert) -> String {
     let mut text = [
         alert.summary.as_str(),
         &alert.observed,
-        &alert.process.command_line,
+        alert.process.as_ref().map_or("", |process| &process.command_line),
         alert.container_name.as_deref().unwrap_or_default(),
     ]
     .join("\n");
