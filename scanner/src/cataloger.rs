@@ -1,18 +1,36 @@
 //! Catalogers: merged tree in, operating system and packages out. One file each; [`ALL`] lists them.
 
 mod apk;
+pub(crate) mod binary;
 mod composer;
+mod conan;
+mod conda;
+mod dart;
 mod dpkg;
 mod gem;
 mod go;
+mod haskell;
+mod hex;
 mod language;
+mod lockfile;
+mod lua;
+mod maven;
 mod npm;
 mod nuget;
+mod opkg;
 mod os_release;
+mod pacman;
+mod paragraphs;
+mod portage;
 mod python;
+mod r;
 mod rpm;
+mod rust;
+mod swift;
+mod vcpkg;
+mod wordpress;
 
-use plimsoll_model::{Note, NoteKind, OsRelease, Package, Sbom};
+use plimsoll_model::{Note, NoteKind, OsRelease, Package, PackageKind, Sbom};
 
 use crate::{Tree, limits::MAX_PACKAGES, merge::Versions};
 
@@ -31,6 +49,8 @@ pub trait Cataloger: Sync {
 /// Which content a cataloger needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Want {
+    /// What the container sees, but only where the target is a folder of sources and no image.
+    OfSources,
     /// What the container sees.
     Newest,
     /// Every layer's version: a package belongs to the layer whose version first had it.
@@ -44,6 +64,8 @@ pub struct Input<'a> {
     pub tree: &'a Tree,
     /// Contents asked for with [`Want::EveryVersion`], base first, with the layer's index.
     pub versions: &'a Versions,
+    /// Whether the target is a folder of sources: what it declares counts, not only what is installed in it.
+    pub is_source_tree: bool,
     /// What an earlier cataloger said of the operating system; `None` when there is no os-release.
     pub os: Option<&'a OsRelease>,
 }
@@ -65,12 +87,29 @@ pub const ALL: &[&dyn Cataloger] = &[
     &dpkg::Dpkg,
     &apk::Apk,
     &rpm::Rpm,
+    &pacman::Pacman,
+    &portage::Portage,
+    &opkg::Opkg,
     &python::Python,
     &npm::Npm,
     &gem::Gem,
     &go::Go,
     &nuget::Nuget,
     &composer::Composer,
+    &maven::Maven,
+    &rust::Rust,
+    &lockfile::Lockfiles,
+    &conda::Conda,
+    &dart::Dart,
+    &hex::Hex,
+    &swift::Swift,
+    &haskell::Haskell,
+    &r::R,
+    &lua::Lua,
+    &conan::Conan,
+    &vcpkg::Vcpkg,
+    &wordpress::Wordpress,
+    &binary::Binary,
 ];
 
 /// The most that any cataloger wants of a file.
@@ -79,12 +118,13 @@ pub(crate) fn wants(path: &str) -> Option<Want> {
 }
 
 /// Runs all catalogers and writes into the tree which package owns which file.
-pub(crate) fn run(tree: &mut Tree, versions: &Versions, notes: &mut Vec<Note>) -> Sbom {
+pub(crate) fn run(tree: &mut Tree, versions: &Versions, is_source_tree: bool, notes: &mut Vec<Note>) -> Sbom {
     let mut sbom = Sbom::default();
     for cataloger in ALL {
         let catalog = cataloger.catalog(&Input {
             tree,
             versions,
+            is_source_tree,
             os: sbom.os.as_ref(),
         });
         tracing::debug!(
@@ -103,7 +143,8 @@ pub(crate) fn run(tree: &mut Tree, versions: &Versions, notes: &mut Vec<Note>) -
     }
     sbom.packages.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     sbom.packages.dedup_by(|a, b| sort_key(a) == sort_key(b));
-    own_files(tree, &sbom.packages);
+    let recognised = own_recognised(tree, &mut sbom.packages);
+    own_files(tree, &sbom.packages, recognised);
     own_packages(tree, &mut sbom.packages);
     if sbom.os.is_none() && sbom.packages.is_empty() {
         let detail = "neither an operating system nor a package was recognised".to_owned();
@@ -112,7 +153,8 @@ pub(crate) fn run(tree: &mut Tree, versions: &Versions, notes: &mut Vec<Note>) -
     sbom
 }
 
-fn sort_key(package: &Package) -> impl Ord + '_ {
+/// The order of packages, by which equal ones are found.
+pub(crate) fn sort_key(package: &Package) -> impl Ord + '_ {
     (
         package.kind,
         &package.name,
@@ -123,8 +165,8 @@ fn sort_key(package: &Package) -> impl Ord + '_ {
 }
 
 /// Package managers name paths as they unpacked them: `/bin/ls` is `/usr/bin/ls` where `/bin` is a link.
-fn own_files(tree: &mut Tree, packages: &[Package]) {
-    for (index, package) in packages.iter().enumerate() {
+fn own_files(tree: &mut Tree, packages: &[Package], from: usize) {
+    for (index, package) in packages.iter().enumerate().skip(from) {
         let index = u32::try_from(index).expect("MAX_PACKAGES fits");
         for path in &package.files {
             match tree.get(path).is_some() {
@@ -139,11 +181,40 @@ fn own_files(tree: &mut Tree, packages: &[Package]) {
     }
 }
 
+/// Packages of package managers own their files first. What was recognised by its bytes alone and belongs to a package of the
+/// system, or of Conda, is that package, and recorded already. Returns where those begin that remain.
+fn own_recognised(tree: &mut Tree, packages: &mut Vec<Package>) -> usize {
+    // The kind sorts last.
+    let first = packages.partition_point(|package| package.kind < PackageKind::Binary);
+    let recognised = packages.split_off(first);
+    own_files(tree, packages, 0);
+    let is_known = |path: &String| {
+        let owner = tree.get(path).and_then(|entry| entry.package);
+        let kind = owner
+            .and_then(|owner| packages.get(owner as usize))
+            .map(|owner| owner.kind);
+        kind.is_some_and(|kind| kind.is_of_os() || kind == PackageKind::Conda)
+    };
+    let unknown = recognised.into_iter().filter_map(|mut package| {
+        package.files.retain(|path| !is_known(path));
+        let evidence = package.files.first()?;
+        package.layer = tree.get(evidence)?.layer;
+        package.evidence_path.clone_from(evidence);
+        Some(package)
+    });
+    let unknown: Vec<Package> = unknown.collect();
+    packages.extend(unknown);
+    first
+}
+
 /// A package of a programming language whose own description came with a package of the operating system belongs to that
 /// one: both are recorded, once each, and the latter's version says what was patched.
 fn own_packages(tree: &Tree, packages: &mut [Package]) {
     for index in 0..packages.len() {
-        let owner = tree.get(&packages[index].evidence_path).and_then(|entry| entry.package);
+        // An archive within an archive came with the outermost one.
+        let evidence = &packages[index].evidence_path;
+        let file = evidence.split_once("!/").map_or(evidence.as_str(), |(file, _)| file);
+        let owner = tree.get(file).and_then(|entry| entry.package);
         if let Some(owner) = owner
             && !packages[index].kind.is_of_os()
             && packages[owner as usize].kind.is_of_os()
