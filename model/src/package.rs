@@ -27,7 +27,7 @@ pub struct Package {
     pub evidence_path: String,
     /// Absolute paths that it owns, sorted. Empty when the ecosystem does not record them.
     pub files: Vec<String>,
-    /// Licences as stated; SPDX identifiers where the ecosystem uses them.
+    /// Licences: SPDX expressions where they can be read as such, else as stated. Several are not said to be `AND` or `OR`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub licences: Vec<String>,
     /// Who maintains it, as stated.

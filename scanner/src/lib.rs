@@ -9,6 +9,7 @@ mod elf;
 mod error;
 mod layer;
 mod layout;
+mod licence;
 mod limits;
 mod merge;
 mod oci;

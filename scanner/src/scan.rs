@@ -11,6 +11,7 @@ use crate::{
     Tree, cataloger, check,
     error::ScanError,
     layer::{self, Compression, Layer, Shared},
+    licence,
     limits::MAX_NOTES,
     merge::Merge,
     oci,
@@ -78,7 +79,8 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         versions,
         mut notes,
     } = merge;
-    let sbom = cataloger::run(&mut tree, &versions, image.is_source_tree(), &mut notes);
+    let mut sbom = cataloger::run(&mut tree, &versions, image.is_source_tree(), &mut notes);
+    licence::fill(&tree, &mut sbom);
     drop(versions);
     let findings = check::run(
         &check::Input {

@@ -3,6 +3,7 @@
 
 pub(crate) mod auditable;
 mod checksum;
+mod copyright;
 pub(crate) mod jar;
 mod secret;
 pub(crate) mod software;
@@ -34,6 +35,7 @@ pub(crate) const ALL: &[&dyn Watcher] = &[
     &jar::Jars,
     &software::Software,
     &checksum::Checksums,
+    &copyright::Copyright,
     &secret::Secrets,
 ];
 
@@ -64,6 +66,8 @@ pub(crate) enum Sighting {
         /// As apk has it.
         sha1: [u8; 20],
     },
+    /// Licences of a package, as its copyright file states them.
+    Licences(Vec<String>),
     /// A text that looks like a secret.
     Secret {
         /// Which kind: `secret-github-token`.
