@@ -4,6 +4,7 @@ mod age;
 mod cache;
 mod cvss;
 mod database;
+mod delta;
 mod ecosystem;
 mod error;
 mod explain;
@@ -28,6 +29,7 @@ mod vex;
 
 pub use age::DEFAULT_MAX_AGE;
 pub use database::{Database, SearchRow, SourceStatus, Status, default_path};
+pub use delta::{apply_delta, database_digest, write_delta};
 pub use error::Error;
 pub use explain::{Background, Comparison, SeverityBasis, compare_evidence};
 pub use import::{ImportOptions, ImportSummary, SourceSummary, import};

@@ -83,3 +83,9 @@ pub(crate) const MAX_VEX_STATEMENTS: usize = 500_000;
 
 /// Longest database, packed or not, in bytes. One of all feeds has about 2 GB.
 pub(crate) const MAX_DATABASE_BYTES: u64 = 16 << 30;
+
+/// Longest database that deltas are made from and applied to, in bytes: it is held in memory.
+pub(crate) const MAX_DELTA_BASE_BYTES: u64 = 512 << 20;
+
+/// zstd window of a delta, as a power of two: the old and the new database together.
+pub(crate) const MAX_DELTA_WINDOW_LOG: u32 = 30;

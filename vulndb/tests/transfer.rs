@@ -5,7 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use plimsoll_vulndb::{Database, Error, ImportOptions, export, import, restore};
+use plimsoll_vulndb::{
+    Database, Error, ImportOptions, apply_delta, database_digest, export, import, restore, write_delta,
+};
 
 fn build(folder: &Path, name: &str, count: usize) -> std::path::PathBuf {
     let record = |number| {
@@ -88,4 +90,33 @@ fn what_is_no_database_is_neither_exported_nor_restored() {
         .digest;
     assert!(restore(&file, Some(&digest), &database).is_err());
     assert!(!database.exists());
+}
+
+#[test]
+fn a_delta_turns_the_old_database_into_the_new_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (build(folder.path(), "old.db", 3000), build(folder.path(), "new.db", 3010));
+    let file = folder.path().join("delta.zst");
+    let delta = write_delta(&old, &new, &file).unwrap().unwrap();
+    let full = export(&new, &folder.path().join("new.zst")).unwrap();
+    assert!(delta.size_bytes < full.size_bytes / 2, "{} of {}", delta.size_bytes, full.size_bytes);
+    let digest = database_digest(&new).unwrap().unwrap();
+    let copy = folder.path().join("copy.db");
+    fs::copy(&old, &copy).unwrap();
+    // Another base, another promise, another delta: the database stays as it is.
+    let other = build(folder.path(), "other.db", 100);
+    assert!(apply_delta(&file, &digest, &other).is_err());
+    assert_eq!(advisories(&other), 100);
+    let wrong = apply_delta(&file, &"0".repeat(64), &copy).unwrap_err();
+    assert!(matches!(wrong, Error::Transfer { .. }), "{wrong}");
+    let whole = fs::read(&file).unwrap();
+    for bytes in [&whole[..whole.len() - 9], b"no zstd", b""] {
+        fs::write(&file, bytes).unwrap();
+        assert!(apply_delta(&file, &digest, &copy).is_err());
+        assert_eq!(fs::read(&copy).unwrap(), fs::read(&old).unwrap());
+    }
+    fs::write(&file, &whole).unwrap();
+    apply_delta(&file, &digest, &copy).unwrap();
+    assert_eq!(fs::read(&copy).unwrap(), fs::read(&new).unwrap());
+    assert_eq!(database_digest(&folder.path().join("none.db")).unwrap(), None);
 }
