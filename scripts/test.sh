@@ -26,11 +26,9 @@ if [ -n "$images" ]; then
   wait "$images"
 fi
 
-# The official CycloneDX schema comes with a Python package; without it one test says that it is skipped.
-if [ ! -x target/venv-cyclonedx/bin/python ]; then
-  python3 -m venv target/venv-cyclonedx &&
-    target/venv-cyclonedx/bin/pip install --quiet 'cyclonedx-python-lib[json-validation]' </dev/null || true
-fi
+# Official schemas come with packages of other languages; without them the tests that need them say that they are skipped.
+echo "== validators of reports" >&2
+scripts/validators.sh </dev/null
 
 echo "== tests" >&2
 # With the output of tests that passed, too: one that was skipped says why.

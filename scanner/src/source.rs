@@ -4,6 +4,7 @@ mod docker_archive;
 mod oci_archive;
 mod oci_layout;
 mod registry;
+mod sbom;
 
 use std::{
     io::{self, Read},
@@ -46,6 +47,7 @@ pub const ALL: &[&dyn ImageSource] = &[
     &docker_archive::DockerArchive,
     &oci_archive::OciArchive,
     &oci_layout::OciLayout,
+    &sbom::SbomFile,
     &registry::Registry,
 ];
 

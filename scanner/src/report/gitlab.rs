@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use plimsoll_model::{Digest, ImageRef, Match, Package, ScanReport, Severity};
+use plimsoll_model::{Digest, ImageRef, Match, Package, Severity};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Document, Report, shown, words};
+use super::{Document, Report, identity::built, shown, words};
 
 /// Container scanning for merge requests.
 pub(super) struct GitLab;
@@ -28,7 +28,7 @@ impl Report for GitLab {
     fn write(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
         let report = document.report;
         // GitLab wants times; that of the build keeps equal input and equal bytes together.
-        let time = built(report);
+        let time = built(report).strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let scanner = json!({
             "id": "plimsoll",
             "name": "Plimsoll",
@@ -151,15 +151,6 @@ fn image_name(reference: &str) -> String {
         _ => name.replace(':', "/"),
     };
     format!("{name}:{tag}")
-}
-
-/// The build's time in GitLab's form, UTC without a zone; the epoch when the image states none.
-fn built(report: &ScanReport) -> String {
-    let created = report.config.created.as_deref();
-    let time = created.and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    time.unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .strftime("%Y-%m-%dT%H:%M:%S")
-        .to_string()
 }
 
 #[cfg(test)]

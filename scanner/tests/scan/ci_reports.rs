@@ -19,6 +19,8 @@ fn reason(decision: Decision, rule: &str, subject: &str, waived_by: Option<&str>
 /// Three vulnerabilities of one package: one stopped, one waived, one that the policy does not mention; and the user.
 fn judged() -> ScanReport {
     let (mut report, _) = assembled();
+    // What image checks find has tests of its own.
+    report.findings.clear();
     report.verdict = Some(Verdict {
         decision: Decision::Stop,
         policy: "test".to_owned(),
@@ -38,6 +40,7 @@ fn written(format: &str, report: &ScanReport) -> String {
         report,
         tree: &tree,
         colour: false,
+        template: None,
     };
     let format = report::ALL.iter().find(|found| found.name() == format).unwrap();
     let mut out = Vec::new();
@@ -115,7 +118,7 @@ fn junit_fails_what_is_stopped_and_skips_what_is_waived() {
     assert_eq!(text.matches("<testcase ").count(), 5);
     assert_eq!(text.matches("<failure ").count(), 1);
     assert_eq!(text.matches("<error ").count(), 1);
-    assert!(text.contains("<skipped message=\"waiver W-1\"/>"), "{text}");
+    assert!(text.contains("<skipped>waiver W-1</skipped>"), "{text}");
     assert!(!text.contains("<script>") && !text.contains("]]>"), "{text}");
     let mut without = judged();
     without.verdict = None;

@@ -4,6 +4,7 @@
 
 mod builder;
 mod ci_reports;
+mod classifiers;
 mod cyclonedx;
 mod demo_images;
 mod hostile;
@@ -11,6 +12,9 @@ mod languages;
 mod merge;
 mod packages;
 mod registry;
+mod report_formats;
 mod reports;
+mod schemas;
 mod sources;
 mod tar_formats;
+mod validators;

@@ -3,7 +3,7 @@
 use plimsoll_model::{FixState, Match, MatchEvidence, Note, NoteKind, ScanReport, Severity, Vulnerability};
 use plimsoll_scanner::{
     Tree,
-    report::{self, Document},
+    report::{self, Document, Template},
 };
 
 use crate::builder::{Blob, Image, Layer, oci};
@@ -67,10 +67,17 @@ pub(crate) fn assembled() -> (ScanReport, Tree) {
 
 pub(crate) fn written(format: &str, colour: bool) -> String {
     let (report, tree) = assembled();
+    written_of(format, &report, &tree, colour)
+}
+
+/// The document of a report; `template` is filled with the shipped list of vulnerabilities.
+pub(crate) fn written_of(format: &str, report: &ScanReport, tree: &Tree, colour: bool) -> String {
+    let template = Template::shipped("vulnerabilities.csv").unwrap();
     let document = Document {
-        report: &report,
-        tree: &tree,
+        report,
+        tree,
         colour,
+        template: Some(&template),
     };
     let format = report::ALL.iter().find(|found| found.name() == format).unwrap();
     let mut out = Vec::new();
@@ -155,6 +162,7 @@ fn binaries_of_one_source_package_share_a_row_of_the_table() {
         report: &report,
         tree: &tree,
         colour: false,
+        template: None,
     };
     report::ALL[0].write(&document, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();

@@ -9,7 +9,7 @@ use std::{
 use plimsoll_model::ScanReport;
 use plimsoll_scanner::{
     Tree,
-    report::{self, Document, Report},
+    report::{self, Document, Report, Template},
 };
 
 use crate::exit::{Exit, Failure};
@@ -59,14 +59,53 @@ pub(super) fn outputs(asked: Vec<Output>) -> Result<Vec<Output>, Failure> {
     Ok(asked)
 }
 
+/// The template for the format `template`: a file, or a shipped one after `@`. It is read before any work is done.
+pub(super) fn load_template(outputs: &[Output], asked: Option<&str>) -> Result<Option<Template>, Failure> {
+    let usage = |error: anyhow::Error, hint: &str| Failure::new(Exit::Usage, error, hint.to_owned());
+    let is_wanted = outputs.iter().any(|output| output.format.name() == "template");
+    let asked = match (asked, is_wanted) {
+        (None, false) => return Ok(None),
+        (None, true) => {
+            let error = anyhow::anyhow!("write template: no template was given");
+            return Err(usage(error, "add --template FILE or --template @vulnerabilities.csv"));
+        }
+        (Some(_), false) => {
+            let error = anyhow::anyhow!("use the template: no report is made from it");
+            return Err(usage(error, "add -o template or -o template=PATH"));
+        }
+        (Some(asked), true) => asked,
+    };
+    let template = match asked.strip_prefix('@') {
+        Some(name) => Template::shipped(name),
+        None => {
+            let text = std::fs::read_to_string(asked).map_err(|error| {
+                let error = anyhow::Error::new(error).context(format!("read the template {asked}"));
+                usage(
+                    error,
+                    "check the path and its permissions; shipped templates begin with @",
+                )
+            })?;
+            Template::parse(asked, &text)
+        }
+    };
+    let hint = "templates are written in Jinja; docs/scan.md says what they can use";
+    template.map(Some).map_err(|error| usage(error.into(), hint))
+}
+
 /// Writes all of them.
-pub(super) fn write_reports(outputs: &[Output], report: &ScanReport, tree: &Tree) -> Result<(), Failure> {
+pub(super) fn write_reports(
+    outputs: &[Output],
+    report: &ScanReport,
+    tree: &Tree,
+    template: Option<&Template>,
+) -> Result<(), Failure> {
     for output in outputs {
         let is_terminal = output.path.is_none() && io::stdout().is_terminal();
         let document = Document {
             report,
             tree,
             colour: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            template,
         };
         let written = match &output.path {
             Some(path) => write_file(path, output.format, &document),
