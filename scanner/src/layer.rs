@@ -27,6 +27,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) entries: AtomicU64,
     /// Bytes of kept contents so far.
     pub(crate) kept_bytes: AtomicU64,
+    /// Whether the target is a folder of sources and no image.
+    pub(crate) is_source_tree: bool,
 }
 
 /// What a layer does to the tree below it.

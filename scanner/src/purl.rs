@@ -50,6 +50,13 @@ pub(crate) fn of_library(kind: &str, namespace: &[&str], name: &str, version: &s
     purl
 }
 
+/// A qualifier's value, percent-encoded.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    encode(text, &mut out);
+    out
+}
+
 /// Percent-encodes all but the characters that purl-spec leaves alone: letters, digits, `.`, `-`, `_`, `~`, and `:`,
 /// which must not be encoded (purl-spec 1.0, "Rules for each purl component").
 fn encode(text: &str, out: &mut String) {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{Note, NoteKind, Package, PackageKind, SourcePackage};
 
-use super::{Catalog, Cataloger, Input, Want};
+use super::{
+    Catalog, Cataloger, Input, Want,
+    paragraphs::{self, Paragraph},
+};
 use crate::purl;
 
 /// Debian, Ubuntu and their children.
@@ -34,7 +37,7 @@ impl Cataloger for Dpkg {
         if let Some(content) = input.tree.content(STATUS) {
             let first_layers = first_layers(input);
             let newest = input.tree.get(STATUS).map_or(0, |entry| entry.layer);
-            for paragraph in paragraphs(content) {
+            for paragraph in paragraphs::read(content, FIELDS) {
                 let Some(stanza) = read(&paragraph, STATUS, &mut catalog.notes) else {
                     continue;
                 };
@@ -53,7 +56,7 @@ impl Cataloger for Dpkg {
             else {
                 continue;
             };
-            for paragraph in paragraphs(content) {
+            for paragraph in paragraphs::read(content, FIELDS) {
                 if let Some(stanza) = read(&paragraph, &entry.path, &mut catalog.notes) {
                     let mut package = stanza.package(input, &entry.path);
                     package.layer = entry.layer;
@@ -142,36 +145,6 @@ fn read<'a>(paragraph: &'a Paragraph, evidence: &str, notes: &mut Vec<Note>) -> 
 /// Fields that are read; the others may be long.
 const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer"];
 
-type Paragraph = BTreeMap<&'static str, String>;
-
-/// Paragraphs that have any of the fields that we read.
-fn paragraphs(content: &[u8]) -> impl Iterator<Item = Paragraph> {
-    let mut lines = content.split(|&byte| byte == b'\n');
-    std::iter::from_fn(move || {
-        let mut paragraph = Paragraph::new();
-        loop {
-            let Some(line) = lines.next() else {
-                return (!paragraph.is_empty()).then_some(paragraph);
-            };
-            if line.trim_ascii().is_empty() {
-                if paragraph.is_empty() {
-                    continue;
-                }
-                return Some(paragraph);
-            }
-            // Lines that begin with a blank continue the field before; none that we read is folded.
-            let Some(colon) = memchr::memchr(b':', line).filter(|_| !line[0].is_ascii_whitespace()) else {
-                continue;
-            };
-            let name = &line[..colon];
-            if let Some(field) = FIELDS.iter().find(|field| field.as_bytes().eq_ignore_ascii_case(name)) {
-                let value = String::from_utf8_lossy(line[colon + 1..].trim_ascii()).into_owned();
-                paragraph.insert(field, value);
-            }
-        }
-    })
-}
-
 type Key = (String, String, String);
 
 fn key_of(name: &str, version: &str, architecture: Option<&str>) -> Key {
@@ -189,7 +162,7 @@ fn first_layers(input: &Input<'_>) -> BTreeMap<Key, u32> {
     let versions = input.versions.get(STATUS).map(Vec::as_slice).unwrap_or_default();
     for (layer, content) in versions {
         let mut present = BTreeSet::new();
-        for paragraph in paragraphs(content) {
+        for paragraph in paragraphs::read(content, FIELDS) {
             if let Some(stanza) = read(&paragraph, STATUS, &mut Vec::new()) {
                 present.insert(key_of(stanza.name, stanza.version, stanza.architecture));
             }
