@@ -3,6 +3,7 @@
 # with the security module `bpf` (opens come from LSM) and once without (from fexit). Software emulation (TCG) only.
 #
 #   scripts/test-kernels.sh [6.1] [6.12]     which kernels; all without arguments
+#   PLIMSOLL_KERNEL_ONLY=guards              only tests with this in their names
 #   PLIMSOLL_KERNEL_TEST=PATH                this test binary instead of a freshly built one
 #
 # Needs Debian's qemu-system-x86, busybox-static, cpio, perl and xz-utils; not root.
@@ -80,9 +81,9 @@ boot() { # VERSION SECURITY_MODULES EXPECTED_MECHANISM
 	local log="$work/$1/$3.log" start=$SECONDS
 	echo "== Linux $1 with lsm=$2: opens must come from $3"
 	# Without cx16: QEMU 7.2 was seen to return from cmpxchg16b with an address in the flags register, and SLUB uses it.
-	timeout 600 qemu-system-x86_64 -accel tcg -cpu qemu64,-cx16 -m 1536 -smp 2 -nographic -no-reboot -nodefaults -serial stdio \
+	timeout 900 qemu-system-x86_64 -accel tcg -cpu qemu64,-cx16 -m 1536 -smp 2 -nographic -no-reboot -nodefaults -serial stdio \
 		-kernel "$work/$1/vmlinuz" -initrd "$work/$1/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 lsm=$2 plimsoll_expect=$3" </dev/null >"$log" 2>&1 || true
+		-append "console=ttyS0 quiet panic=-1 lsm=$2 plimsoll_expect=$3${PLIMSOLL_KERNEL_ONLY:+ plimsoll_only=$PLIMSOLL_KERNEL_ONLY}" </dev/null >"$log" 2>&1 || true
 	grep -aE '^(test |test result|  (yes|NO|off) |SKIPPED|kernel )' "$log" | tr -d '\r' || true
 	if ! grep -aq '^plimsoll kernel tests: 0' "$log"; then
 		tail -n 60 "$log"

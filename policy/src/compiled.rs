@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use plimsoll_model::{
-    Applet, Confidence, Denial, Evidence, Facet, FacetState, Fact, Phase, Process, Profile, Program, Subject, Verb,
+    Action, Applet, Confidence, Denial, Evidence, Facet, FacetState, Fact, Phase, Process, Profile, Program, Subject,
+    Transport, Verb,
 };
 
 use crate::program::{applet_name, matches_applet, matches_program, script_of};
@@ -95,6 +96,17 @@ impl CompiledProfile {
             .main
             .as_ref()
             .is_some_and(|main| matches_program(main, process))
+    }
+
+    /// Whether a serving container is expected to listen on this port.
+    pub fn serves_port(&self, port: u16, transport: Transport) -> bool {
+        let facts = self.profile.facts.iter();
+        facts
+            .filter(|fact| is_fact_phase(&fact.phases, Phase::Serving))
+            .any(|fact| match &fact.action {
+                Action::Listen(ports) => ports.transport == transport && (ports.first..=ports.last).contains(&port),
+                _ => false,
+            })
     }
 
     /// Whether this process runs an executable, not a script, with which the image's entrypoint begins.

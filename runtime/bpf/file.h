@@ -6,6 +6,7 @@
 #pragma once
 
 #include "path.h"
+#include "policy.h"
 #include "send.h"
 #include "task.h"
 
@@ -156,6 +157,26 @@ INLINE bool has_dots(struct scratch *scratch, u32 length)
 	return length > MAX_DOT_SEARCH;
 }
 
+/* A hook that can refuse comes first, where there is one; else the process is stopped before it has the file. */
+__attribute__((noinline)) int judge_write(u64 opened)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct policy *policy = find_policy(task, task->self_exec_id);
+	struct file *file = (void *)opened;
+	u32 verdict;
+
+	if (!policy || !is_refused_write(policy, read_path(&file->f_path), task))
+		return VERDICT_NONE;
+	if (policy->mode == MODE_ENFORCE && !signal_instead)
+		return VERDICT_NONE;
+	verdict = conclude(policy);
+	if (verdict == VERDICT_REFUSED) {
+		bpf_send_signal(signal_instead);
+		return VERDICT_KILLED;
+	}
+	return verdict;
+}
+
 INLINE void send_open(struct file *file, struct task_struct *task)
 {
 	struct inode *inode = READ(file, f_inode);
@@ -171,6 +192,8 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 	if (!is_worth_sending(inode))
 		return;
 	if (!is_sent && !reads_with_dots && !is_read_place(file, fs))
+		return;
+	if (has_policies && READ(file, f_mode) & FMODE_WRITE && is_expected_write(number_of(file)))
 		return;
 	struct scratch *scratch = take_scratch();
 
@@ -191,7 +214,7 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 	record->mode = READ(file, f_mode);
 	record->flags = READ(file, f_flags) | forgotten_flags(task);
 	record->asked_length = asked;
-	record->padding = 0;
+	record->verdict = has_policies && record->mode & FMODE_WRITE ? judge_write(number_of(file)) : VERDICT_NONE;
 	record->path_flags = append_path(scratch, read_path(&file->f_path), read_path(&fs->root), &record->path_length);
 	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
 	give_back(scratch);

@@ -194,10 +194,13 @@ struct task_struct {
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	struct css_set *cgroups;
+	u64 self_exec_id;
 };
 
 struct linux_binprm {
+	struct file *file;
 	const char *filename;
+	char buf[256];
 };
 
 struct in6_addr {
@@ -294,6 +297,7 @@ struct syscall_exit {
 };
 
 enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_RINGBUF = 27 };
+enum { BPF_F_NO_PREALLOC = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "path.h"
+#include "policy.h"
 #include "send.h"
 #include "task.h"
 
@@ -34,6 +35,30 @@ INLINE u32 append_args(struct scratch *scratch, struct mm_struct *mm, u32 *total
 	return first + second;
 }
 
+/*
+ * The new program has not run yet. Where no hook could refuse it, the process dies of a signal before it does. A global
+ * function, as those of policy.h.
+ */
+__attribute__((noinline)) int judge_exec(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	/* The policy is that of the program before. */
+	struct policy *policy = find_policy(task, task->self_exec_id - 1);
+	u32 verdict;
+
+	if (!policy || !is_refused_exec(policy, mm->exe_file, task))
+		return VERDICT_NONE;
+	if (policy->mode == MODE_ENFORCE && !signal_instead)
+		return VERDICT_NONE; /* the hook has let it pass */
+	verdict = conclude(policy);
+	if (verdict == VERDICT_REFUSED) {
+		bpf_send_signal(signal_instead);
+		return VERDICT_KILLED;
+	}
+	return verdict;
+}
+
 SECTION("tp_btf/sched_process_exec")
 int on_exec(u64 *ctx)
 {
@@ -58,6 +83,8 @@ int on_exec(u64 *ctx)
 	record->exe_flags = append_path(scratch, exe, root, &record->exe_length);
 	record->cwd_flags = append_path(scratch, read_path(&fs->pwd), root, &record->cwd_length);
 	record->args_length = append_args(scratch, mm, &record->args_total);
+
+	record->verdict = has_policies ? judge_exec() : VERDICT_NONE;
 
 	u64 length = (u64)offset(scratch);
 

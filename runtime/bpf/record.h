@@ -33,6 +33,7 @@ struct task_record {
 	u32 tty_major, tty_minor;
 	char comm[16];
 	u64 capabilities; /* effective */
+	u64 exec_id;      /* how many programs it and its ancestors have executed: another number is another program */
 };
 
 struct head_record {
@@ -50,6 +51,9 @@ enum {
 	OBJECT_SOCKET = 8,     /* of a call's object: no path but a struct socket_object */
 };
 
+/* What a policy made of an act: wire::Verdict. */
+enum { VERDICT_NONE = 0, VERDICT_WOULD_REFUSE = 1, VERDICT_REFUSED = 2, VERDICT_KILLED = 3 };
+
 struct file_record {
 	u64 device;
 	u64 inode;
@@ -63,7 +67,7 @@ struct exec_record {
 	u32 filename_length, exe_length, cwd_length, args_length;
 	u32 exe_flags, cwd_flags;
 	u32 args_total; /* before cutting */
-	u32 padding;
+	u32 verdict;
 	/* filename, exe, cwd, args */
 };
 
@@ -75,7 +79,7 @@ struct open_record {
 	u32 path_length;
 	u32 path_flags;
 	u32 asked_length; /* 0: nobody asked for it */
-	u32 padding;
+	u32 verdict;
 	/* path as the caller wrote it, path */
 };
 
@@ -104,7 +108,7 @@ struct address_record {
 	u16 family;
 	u16 port; /* host order */
 	u16 protocol;
-	u16 padding;
+	u16 verdict;
 };
 
 struct fork_record {

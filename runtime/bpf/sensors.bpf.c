@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "file.h"
+#include "guard.h"
 #include "process.h"
 #include "snapshot.h"
 #include "socket.h"

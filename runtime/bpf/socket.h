@@ -2,6 +2,7 @@
 /* connect, first datagram to a peer, bind, listen. The cgroup hooks run with preemption on: records are on the stack. */
 #pragma once
 
+#include "policy.h"
 #include "send.h"
 #include "task.h"
 
@@ -26,6 +27,19 @@ INLINE u16 host_order(u32 port)
 	return __builtin_bswap16((u16)port);
 }
 
+/* These hooks can refuse: 0 is EPERM for the caller. */
+INLINE int send_peer(struct address_record *record, struct task_struct *task)
+{
+	if (has_policies) {
+		struct policy *policy = find_policy(task, task->self_exec_id);
+
+		if (policy && is_refused_peer(policy, record))
+			record->verdict = conclude(policy);
+	}
+	send_address(record, KIND_CONNECT, task);
+	return record->verdict != VERDICT_REFUSED;
+}
+
 INLINE int peer4(struct bpf_sock_addr *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -37,8 +51,7 @@ INLINE int peer4(struct bpf_sock_addr *ctx)
 	record.family = AF_INET;
 	record.port = host_order(ctx->user_port);
 	record.protocol = ctx->protocol;
-	send_address(&record, KIND_CONNECT, task);
-	return 1;
+	return send_peer(&record, task);
 }
 
 INLINE int peer6(struct bpf_sock_addr *ctx)
@@ -52,8 +65,7 @@ INLINE int peer6(struct bpf_sock_addr *ctx)
 	record.family = AF_INET6;
 	record.port = host_order(ctx->user_port);
 	record.protocol = ctx->protocol;
-	send_address(&record, KIND_CONNECT, task);
-	return 1;
+	return send_peer(&record, task);
 }
 
 SECTION("cgroup/connect4")

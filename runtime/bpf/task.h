@@ -53,6 +53,7 @@ INLINE void fill_task(struct task_record *record, struct task_struct *task)
 	record->login_uid = EXISTS(task, loginuid) ? task->loginuid.val : ~0U;
 	record->session_id = task->signal->pids[PIDTYPE_SID]->numbers[0].nr;
 	bpf_probe_read_kernel(&record->capabilities, sizeof(record->capabilities), &cred->cap_effective);
+	record->exec_id = task->self_exec_id;
 	fill_tty(record, task->signal->tty);
 	bpf_probe_read_kernel(record->comm, sizeof(record->comm), &task->comm);
 }

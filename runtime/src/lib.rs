@@ -3,6 +3,7 @@
 pub mod agent;
 mod alert;
 pub mod capture;
+pub mod enforce;
 pub mod identity;
 pub mod images;
 mod limits;

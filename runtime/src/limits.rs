@@ -9,6 +9,12 @@ pub(crate) const BATCH_EVENTS: usize = 4_096;
 pub(crate) const POLL: std::time::Duration = std::time::Duration::from_millis(10);
 /// How often the kernel side's loss counters are read.
 pub(crate) const COUNT_LOSSES_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+/// Policies of processes that are remembered, since most processes of an image have one of a few.
+pub(crate) const MAX_CACHED_POLICIES: usize = 1_024;
+/// States of one set of paths in the kernel, and edges of all; `max_entries` of `edges` in `bpf/policy.h`.
+pub(crate) const MAX_SET_STATES: usize = 2_048;
+/// See [`MAX_SET_STATES`].
+pub(crate) const MAX_SET_EDGES: usize = 60_000;
 /// Exits remembered to tell repeated ones.
 pub(crate) const RECENT_EXITS: usize = 64;
 /// Processes in a snapshot.

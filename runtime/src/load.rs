@@ -14,10 +14,14 @@ use aya::{
     maps::Array,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSock, CgroupSockAddr, FExit, Iter, Lsm, ProgramError, TracePoint,
+        links::FdLink,
     },
 };
 
-use crate::sensor::{Hook, Plan, Program, SensorError};
+use crate::{
+    enforce::pins,
+    sensor::{GUARDS, Hook, Plan, Program, SensorError},
+};
 
 static SENSORS: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensors.bpf.o"));
 static PROBE: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -37,6 +41,23 @@ pub(crate) struct Constants {
     pub(crate) ask_paths: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub(crate) ring_bytes: u32,
+    /// Policies are kept, and what for.
+    pub(crate) guards: Guards,
+}
+
+/// Which programs of `bpf/guard.h` are attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Guards {
+    /// Policies of processes are kept in the kernel.
+    pub(crate) keep: bool,
+    /// Those that refuse, where this kernel has them.
+    pub(crate) refuse: bool,
+    /// Rules ask for components of paths by name.
+    pub(crate) names: bool,
+    /// The signal that a process gets where nothing can refuse; 0: none.
+    pub(crate) signal: u8,
+    /// What refuses stays when the agent ends.
+    pub(crate) pin: bool,
 }
 
 /// The running kernel's types: ours to find hooks, the loader's to relocate fields (it takes no borrowed ones before it
@@ -87,6 +108,9 @@ impl KernelTypes {
                 .override_global("reads", byte(constants.reads), false)
                 .override_global("reads_with_dots", byte(u8::from(constants.reads_with_dots)), false)
                 .override_global("ask_paths", byte(u8::from(constants.ask_paths)), false)
+                .override_global("has_policies", byte(u8::from(constants.guards.keep)), false)
+                .override_global("has_told_names", byte(u8::from(constants.guards.names)), false)
+                .override_global("signal_instead", byte(constants.guards.signal), false)
                 .map_max_entries("events", constants.ring_bytes);
         }
         loader
@@ -100,7 +124,9 @@ fn byte(value: u8) -> &'static u8 {
     match value {
         0 => &0,
         1 => &1,
-        _ => &2,
+        2 => &2,
+        9 => &9,
+        _ => &19,
     }
 }
 
@@ -139,7 +165,12 @@ pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTyp
         })?;
     // Two needs can share a program.
     let mut programs: Vec<Program> = Vec::new();
-    for program in plan.ways().flat_map(|way| way.programs) {
+    let guards = GUARDS.iter().filter(|guard| match guard.hook {
+        Hook::Lsm(_) => constants.guards.refuse && plan.can_refuse,
+        _ => constants.guards.keep,
+    });
+    // The last that is attached to a security hook is asked first: what it refuses, no sensor tells as done.
+    for program in plan.ways().flat_map(|way| way.programs).chain(guards) {
         if !programs.contains(program) {
             programs.push(*program);
         }
@@ -150,15 +181,15 @@ pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTyp
             .iter()
             .any(|program| matches!(program.hook, Hook::Tracepoint(_))),
         || {
-            programs
-                .iter()
-                .try_for_each(|program| match attach(&mut object, program, types, cgroup_root) {
+            programs.iter().try_for_each(|program| {
+                match attach(&mut object, program, types, cgroup_root, constants.guards.pin) {
                     Err(error) if program.is_optional => {
                         tracing::debug!(program = program.name, %error, "optional program left out");
                         Ok(())
                     }
                     result => result,
-                })
+                }
+            })
         },
     )?;
     Ok(object)
@@ -174,7 +205,7 @@ pub(crate) fn probe(
     with_tracefs(true, || {
         let mut answers = Vec::new();
         for program in programs {
-            let answer = attach(&mut object, program, types, cgroup_root);
+            let answer = attach(&mut object, program, types, cgroup_root, false);
             answers.push(match program.hook {
                 Hook::Lsm(_) => answer.and_then(|()| check_lsm_is_called(&object, program.name)),
                 _ => answer,
@@ -217,11 +248,13 @@ fn attach(
     program: &Program,
     types: &KernelTypes,
     cgroup_root: Option<&Path>,
+    may_pin: bool,
 ) -> Result<(), SensorError> {
     let refused = |reason: String| SensorError::Attach {
         program: program.name,
         reason,
     };
+    let is_guard = GUARDS.contains(program);
     let open_cgroup = || {
         let path = cgroup_root.ok_or_else(|| refused("no cgroup v2 hierarchy is mounted".to_owned()))?;
         File::open(path).map_err(|error| refused(format!("open {}: {error}", path.display())))
@@ -229,7 +262,15 @@ fn attach(
     let result = match program.hook {
         Hook::Lsm(hook) => {
             let lsm: &mut Lsm = find(object, program.name)?;
-            lsm.load(hook, &types.hooks).and_then(|()| lsm.attach().map(drop))
+            let link = lsm.load(hook, &types.hooks).and_then(|()| lsm.attach());
+            match link {
+                Ok(id) if is_guard && may_pin => {
+                    let link = lsm.take_link(id).map_err(|error| refused(explain(&error)))?;
+                    pins::pin(FdLink::from(link), program.name)?;
+                    Ok(())
+                }
+                other => other.map(drop),
+            }
         }
         Hook::Fexit(function) => {
             let fexit: &mut FExit = find(object, program.name)?;
@@ -245,15 +286,31 @@ fn attach(
         }
         Hook::BtfTracepoint(tracepoint) => {
             let tracing: &mut BtfTracePoint = find(object, program.name)?;
-            tracing
-                .load(tracepoint, &types.hooks)
-                .and_then(|()| tracing.attach().map(drop))
+            let link = tracing.load(tracepoint, &types.hooks).and_then(|()| tracing.attach());
+            match link {
+                Ok(id) if is_guard && may_pin => {
+                    let link = tracing.take_link(id).map_err(|error| refused(explain(&error)))?;
+                    pins::pin(FdLink::from(link), program.name)?;
+                    Ok(())
+                }
+                other => other.map(drop),
+            }
         }
         Hook::CgroupSockAddr => {
             let hook: &mut CgroupSockAddr = find(object, program.name)?;
             let cgroup = open_cgroup()?;
-            hook.load()
-                .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single).map(drop))
+            let link = hook
+                .load()
+                .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single));
+            match link {
+                Ok(id) if may_pin => {
+                    let link = hook.take_link(id).map_err(|error| refused(explain(&error)))?;
+                    let link = FdLink::try_from(link).map_err(|error| refused(chain(&error)))?;
+                    pins::pin(link, program.name)?;
+                    Ok(())
+                }
+                other => other.map(drop),
+            }
         }
         Hook::CgroupSock => {
             let hook: &mut CgroupSock = find(object, program.name)?;
@@ -360,6 +417,22 @@ fn explain(error: &ProgramError) -> String {
             "{io_error}; verifier: {}",
             lines[count.saturating_sub(VERIFIER_LINES)..].join(" | ")
         ),
+    }
+}
+
+/// A map of the object, to be used by one owner.
+pub(crate) fn take(object: &mut Ebpf, map: &'static str) -> Result<aya::maps::Map, SensorError> {
+    object.take_map(map).ok_or(SensorError::Map {
+        map,
+        reason: "is not in the object file".to_owned(),
+    })
+}
+
+/// Says which map the kernel or the loader had something against.
+pub(crate) fn refused(map: &'static str) -> impl Fn(aya::maps::MapError) -> SensorError {
+    move |error| SensorError::Map {
+        map,
+        reason: chain(&error),
     }
 }
 

@@ -48,6 +48,10 @@ pub struct RawTask {
     pub tty: u32,
     /// `comm`, lossy UTF-8.
     pub comm: String,
+    /// Counts the programs that the task and its ancestors executed: another number is another program. 0 in captures that
+    /// were made before it was told.
+    #[serde(default)]
+    pub exec_id: u64,
 }
 
 impl RawTask {
@@ -67,6 +71,7 @@ impl RawTask {
             session_id: 0,
             tty: 0,
             comm: String::new(),
+            exec_id: 0,
         }
     }
 }
@@ -151,4 +156,23 @@ pub enum RawKind {
     },
     /// A system call returned.
     Call(Box<Call>),
+    /// An exec, open or connect of which a policy in the kernel had an opinion.
+    Judged {
+        /// Its opinion.
+        verdict: Verdict,
+        /// What was done, or would have been.
+        act: Box<RawKind>,
+    },
+}
+
+/// What a policy in the kernel made of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It would have been refused if that were wanted.
+    WouldRefuse,
+    /// It was refused: it has not happened.
+    Refused,
+    /// It has happened, and the process was sent a signal before it could go on.
+    Signalled,
 }

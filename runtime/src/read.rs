@@ -15,8 +15,9 @@ use plimsoll_model::LossReason;
 use plimsoll_rules::{ReadPaths, RuleSet};
 
 use crate::{
+    enforce::{Instead, Tables},
     limits,
-    load::{self, Constants, KernelTypes},
+    load::{self, Constants, Guards, KernelTypes, refused, take},
     raw::{RawEvent, RawKind, RawTask},
     sensor::{Plan, SensorError},
     snapshot::{self, RawProcess},
@@ -55,6 +56,17 @@ impl Filter {
             reads,
         }
     }
+}
+
+/// What is decided in the kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct GuardOptions<'a> {
+    /// Components of paths whose files are told in any case, as rules ask for them.
+    pub told_names: &'a [String],
+    /// Some policy may refuse something; then, what happens where this kernel cannot refuse.
+    pub refuse: Option<Instead>,
+    /// What refuses stays when the agent ends.
+    pub outlives_agent: bool,
 }
 
 /// The attached sensors. Everything is detached when it is dropped.
@@ -101,6 +113,29 @@ impl Eyes {
 
     /// The same with a ring buffer of `ring_bytes`, a power of two and at least one page.
     pub fn open_with_ring(plan: &Plan, filter: &Filter, ring_bytes: u32) -> Result<Self, SensorError> {
+        Self::load(plan, filter, ring_bytes, Guards::default())
+    }
+
+    /// The same, with tables of policies: nothing is kept back and nothing refused until they are filled.
+    pub fn open_guarded(
+        plan: &Plan,
+        filter: &Filter,
+        options: &GuardOptions<'_>,
+    ) -> Result<(Self, Tables), SensorError> {
+        let signal = options.refuse.filter(|_| !plan.can_refuse).map_or(0, Instead::signal);
+        let guards = Guards {
+            keep: true,
+            refuse: options.refuse.is_some(),
+            names: !options.told_names.is_empty(),
+            signal,
+            pin: options.outlives_agent && options.refuse.is_some(),
+        };
+        let mut eyes = Self::load(plan, filter, limits::RING_BYTES, guards)?;
+        let tables = Tables::take(&mut eyes.object, options.told_names)?;
+        Ok((eyes, tables))
+    }
+
+    fn load(plan: &Plan, filter: &Filter, ring_bytes: u32, guards: Guards) -> Result<Self, SensorError> {
         plan.require_tree()?;
         let constants = Constants {
             containers_only: filter.containers_only,
@@ -108,6 +143,7 @@ impl Eyes {
             reads_with_dots: filter.reads.with_dots,
             ask_paths: filter.asked_paths,
             ring_bytes,
+            guards,
         };
         let mut object = load::load_sensors(plan, &constants, &*KernelTypes::shared()?)?;
         places::fill(&mut object, &filter.reads)?;
@@ -234,20 +270,6 @@ fn lost_event(count: u64, reason: LossReason) -> RawEvent {
         cpu: 0,
         task: RawTask::nobody(),
         kind: RawKind::Lost { count, reason },
-    }
-}
-
-fn take(object: &mut Ebpf, map: &'static str) -> Result<aya::maps::Map, SensorError> {
-    object.take_map(map).ok_or(SensorError::Map {
-        map,
-        reason: "is not in the object file".to_owned(),
-    })
-}
-
-fn refused(map: &'static str) -> impl Fn(aya::maps::MapError) -> SensorError {
-    move |error| SensorError::Map {
-        map,
-        reason: load::chain(&error),
     }
 }
 

@@ -289,6 +289,20 @@ pub struct Way {
     pub blind_to: &'static str,
 }
 
+/// Programs that keep and enforce policies, `bpf/guard.h`. The first ones keep them where their processes are.
+pub(crate) const GUARDS: &[Program] = &[
+    Program::new("guard_fork", Hook::BtfTracepoint("sched_process_fork")),
+    Program::new("guard_exit", Hook::BtfTracepoint("sched_process_exit")),
+    Program::new("guard_exec", Hook::Lsm("bprm_check_security")),
+    Program::new("guard_open", Hook::Lsm("file_open")),
+    // Kernels without CONFIG_SECURITY_PATH lack these.
+    Program::optional("guard_unlink", Hook::Lsm("path_unlink")),
+    Program::optional("guard_rename", Hook::Lsm("path_rename")),
+    Program::optional("guard_link", Hook::Lsm("path_link")),
+    Program::optional("guard_symlink", Hook::Lsm("path_symlink")),
+    Program::optional("guard_truncate", Hook::Lsm("path_truncate")),
+];
+
 /// A sensor: one need and the ways to fulfil it.
 pub trait Sensor: Sync {
     /// What it tells.

@@ -10,7 +10,7 @@ use plimsoll_model::{Event, EventKind, ExeFile, Process, ProcessKey};
 
 use crate::{
     limits::{EXIT_GRACE_NS, MAX_CHAIN, MAX_PROCESSES},
-    raw::{RawEvent, RawKind, RawTask},
+    raw::{RawEvent, RawKind, RawTask, Verdict},
     snapshot::RawProcess,
 };
 
@@ -25,6 +25,10 @@ pub(crate) struct Seen {
     pub(crate) parent: Option<Home>,
     /// Key of the real parent.
     pub(crate) parent_key: ProcessKey,
+    /// Of the task, or of the child that it made: see [`RawTask::exec_id`].
+    pub(crate) exec_id: u64,
+    /// What a policy in the kernel made of it.
+    pub(crate) verdict: Option<Verdict>,
 }
 
 /// Where a process lives.
@@ -40,6 +44,7 @@ pub(crate) struct Home {
 struct Entry {
     process: Arc<Process>,
     home: Home,
+    exec_id: u64,
 }
 
 /// All processes that are known to run, and those that ended a moment ago.
@@ -69,6 +74,11 @@ impl ProcessTree {
         self.find(key).map(|entry| &*entry.process)
     }
 
+    /// See [`RawTask::exec_id`]; `None` for a process that is not known.
+    pub(crate) fn exec_id(&self, key: ProcessKey) -> Option<u64> {
+        self.find(key).map(|entry| entry.exec_id)
+    }
+
     /// Processes that were not remembered because the tree was full.
     pub(crate) fn untracked(&self) -> u64 {
         self.untracked
@@ -93,7 +103,7 @@ impl ProcessTree {
                 parent: self.parent_of(&raw.task),
                 ..bare(&raw.task)
             });
-            self.insert(Arc::clone(&process), home_of(&raw.task));
+            self.insert(Arc::clone(&process), &raw.task);
             process
         });
         self.seen(
@@ -115,6 +125,10 @@ impl ProcessTree {
             task,
             kind,
         } = raw;
+        let (verdict, kind) = match kind {
+            RawKind::Judged { verdict, act } => (Some(verdict), *act),
+            kind => (None, kind),
+        };
         let (process, kind) = match kind {
             RawKind::Exec {
                 filename,
@@ -132,7 +146,10 @@ impl ProcessTree {
                     exe_file,
                     ..bare(&task)
                 });
-                self.insert(Arc::clone(&process), home_of(&task));
+                // A refused exec is judged as if it had happened; the process goes on as what it is.
+                if verdict != Some(Verdict::Refused) {
+                    self.insert(Arc::clone(&process), &task);
+                }
                 (process, EventKind::Exec { previous, filename })
             }
             RawKind::Fork { child } => {
@@ -146,10 +163,11 @@ impl ProcessTree {
                 (process, EventKind::Exit { status })
             }
             RawKind::Lost { count, reason } => (Arc::new(bare(&task)), EventKind::Lost { count, reason }),
-            other => (self.current(&task), observed(other)?),
+            other => (self.current(&task), observed(other, verdict)?),
         };
         self.sequence += 1;
-        Some(self.seen(self.sequence, time_ns, cpu, &task, process, kind))
+        let seen = self.seen(self.sequence, time_ns, cpu, &task, process, kind);
+        Some(Seen { verdict, ..seen })
     }
 
     fn seen(
@@ -178,6 +196,8 @@ impl ProcessTree {
             mount_namespace: task.mount_namespace,
             parent: self.find(parent_key).map(|entry| entry.home),
             parent_key,
+            exec_id: task.exec_id,
+            verdict: None,
         }
     }
 
@@ -201,7 +221,7 @@ impl ProcessTree {
                 parent: self.parent_of(task),
                 ..bare(task)
             });
-            self.insert(Arc::clone(&process), home_of(task));
+            self.insert(Arc::clone(&process), task);
             return process;
         };
         let known = &entry.process;
@@ -222,7 +242,7 @@ impl ProcessTree {
             exe_file: known.exe_file,
             ..bare(task)
         });
-        self.insert(Arc::clone(&process), home_of(task));
+        self.insert(Arc::clone(&process), task);
         process
     }
 
@@ -240,18 +260,23 @@ impl ProcessTree {
             parent: Some(parent),
             ..bare(child)
         });
-        self.insert(Arc::clone(&process), home_of(child));
+        self.insert(Arc::clone(&process), child);
         process
     }
 
     /// A full tree refuses newcomers: a fork bomb must not push out the processes that explain it.
-    fn insert(&mut self, process: Arc<Process>, home: Home) {
+    fn insert(&mut self, process: Arc<Process>, task: &RawTask) {
         let pid = process.key.pid;
         if self.by_pid.len() >= MAX_PROCESSES && !self.by_pid.contains_key(&pid) {
             self.untracked += 1;
             return;
         }
-        self.by_pid.insert(pid, Entry { process, home });
+        let entry = Entry {
+            process,
+            home: home_of(task),
+            exec_id: task.exec_id,
+        };
+        self.by_pid.insert(pid, entry);
     }
 
     fn bury(&mut self, now_ns: u64) {
@@ -283,7 +308,11 @@ fn home_of(task: &RawTask) -> Home {
 }
 
 /// What a process did that changes nothing about processes. `None` for what is no event of a process.
-fn observed(kind: RawKind) -> Option<EventKind> {
+fn observed(kind: RawKind, verdict: Option<Verdict>) -> Option<EventKind> {
+    let error = match verdict {
+        Some(Verdict::Refused) => -libc::EPERM,
+        _ => 0,
+    };
     Some(match kind {
         RawKind::Open {
             path,
@@ -299,18 +328,22 @@ fn observed(kind: RawKind) -> Option<EventKind> {
             created,
             inode,
             asked,
-            error: 0,
+            error,
         },
         RawKind::Connect { address, transport } => EventKind::Connect {
             address,
             transport,
-            error: 0,
+            error,
         },
         RawKind::Bind { address, transport } => EventKind::Bind { address, transport },
         RawKind::Listen { address, transport } => EventKind::Listen { address, transport },
         RawKind::Call(call) => EventKind::Call(call),
         RawKind::Lost { count, reason } => EventKind::Lost { count, reason },
-        RawKind::Exec { .. } | RawKind::Fork { .. } | RawKind::Exit { .. } | RawKind::CgroupMade { .. } => return None,
+        RawKind::Exec { .. }
+        | RawKind::Fork { .. }
+        | RawKind::Exit { .. }
+        | RawKind::CgroupMade { .. }
+        | RawKind::Judged { .. } => return None,
     })
 }
 

@@ -4,7 +4,7 @@
 use plimsoll_model::{Credentials, ExeFile, FileAccess, SocketAddress, Transport};
 
 use crate::{
-    raw::{RawEvent, RawKind, RawTask},
+    raw::{RawEvent, RawKind, RawTask, Verdict},
     snapshot::RawProcess,
 };
 
@@ -26,6 +26,9 @@ pub enum WireError {
     /// A system call that we never send.
     #[error("unknown system call number {0}")]
     Call(u32),
+    /// An opinion that we never have.
+    #[error("unknown verdict {0}")]
+    Verdict(u32),
     /// An address family other than IPv4 and IPv6.
     #[error("unknown address family {0}")]
     Family(u16),
@@ -49,7 +52,7 @@ pub const KINDS: [&str; 11] = [
 /// Where the texts of records with texts begin: behind the longest fixed part, `struct exec_record`.
 const TEXT_AT: usize = HEAD_BYTES + 56;
 const HEAD_BYTES: usize = 16 + TASK_BYTES;
-const TASK_BYTES: usize = 104;
+const TASK_BYTES: usize = 112;
 
 /// Longest texts that the kernel side sends, `bpf/path.h`; texts beyond are marked as cut.
 const FILENAME_BYTES: usize = 1024;
@@ -72,7 +75,7 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
         3 => RawKind::Exit { status: cursor.i32()? },
         4 => read_cgroup(&mut cursor)?,
         5 => read_open(&mut cursor)?,
-        6 => read_address(&mut cursor).map(|(address, transport)| RawKind::Connect { address, transport })?,
+        6 => read_connect(&mut cursor)?,
         7 => read_address(&mut cursor).map(|(address, transport)| RawKind::Bind { address, transport })?,
         8 => read_address(&mut cursor).map(|(address, transport)| RawKind::Listen { address, transport })?,
         10 => call::read(&mut cursor).map(|call| RawKind::Call(Box::new(call)))?,
@@ -120,6 +123,7 @@ struct ExecFixed {
     exe_flags: u32,
     cwd_flags: u32,
     args_total: usize,
+    verdict: u32,
 }
 
 impl ExecFixed {
@@ -131,7 +135,7 @@ impl ExecFixed {
             is_memfd: false,
             is_deleted: cursor.u32()? != 0,
         };
-        let fixed = Self {
+        Ok(Self {
             file,
             filename_length: cursor.length()?,
             exe_length: cursor.length()?,
@@ -140,9 +144,8 @@ impl ExecFixed {
             exe_flags: cursor.u32()?,
             cwd_flags: cursor.u32()?,
             args_total: cursor.length()?,
-        };
-        cursor.skip(4)?;
-        Ok(fixed)
+            verdict: cursor.u32()?,
+        })
     }
 
     fn read_exe(&self, cursor: &mut Cursor<'_>) -> Result<(String, ExeFile), WireError> {
@@ -163,12 +166,28 @@ fn read_exec(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
     let (exe, exe_file) = fixed.read_exe(cursor)?;
     let cwd = path::absolute(cursor.bytes(fixed.cwd_length)?, fixed.cwd_flags);
     let args = split_args(cursor.bytes(fixed.args_length)?, fixed.args_length < fixed.args_total);
-    Ok(RawKind::Exec {
+    let act = RawKind::Exec {
         filename,
         exe,
         args,
         cwd,
         exe_file,
+    };
+    judged(fixed.verdict, act)
+}
+
+/// The act with the kernel side's opinion, where it has one.
+fn judged(verdict: u32, act: RawKind) -> Result<RawKind, WireError> {
+    let verdict = match verdict {
+        0 => return Ok(act),
+        1 => Verdict::WouldRefuse,
+        2 => Verdict::Refused,
+        3 => Verdict::Signalled,
+        other => return Err(WireError::Verdict(other)),
+    };
+    Ok(RawKind::Judged {
+        verdict,
+        act: Box::new(act),
     })
 }
 
@@ -200,12 +219,13 @@ fn read_open(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
     let length = cursor.length()?;
     let path_flags = cursor.u32()?;
     let asked_length = cursor.length()?;
+    let verdict = cursor.u32()?;
     cursor.seek(TEXT_AT)?;
     let asked = Some(asked_length)
         .filter(|&length| length > 0)
         .map(|length| cursor.bytes(length).map(|bytes| limited_text(bytes, ASKED_BYTES)))
         .transpose()?;
-    Ok(RawKind::Open {
+    let act = RawKind::Open {
         path: path::absolute(cursor.bytes(length)?, path_flags),
         flags,
         // include/linux/fs.h: FMODE_READ 1, FMODE_WRITE 2, FMODE_CREATED 0x100000 (since 4.19).
@@ -217,7 +237,8 @@ fn read_open(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
         created: mode & 0x10_0000 != 0,
         inode,
         asked,
-    })
+    };
+    judged(verdict, act)
 }
 
 fn read_cgroup(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
@@ -228,6 +249,11 @@ fn read_cgroup(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
         cgroup_id,
         path: text(cursor.bytes(length)?),
     })
+}
+
+fn read_connect(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
+    let (address, transport) = read_address(cursor)?;
+    judged(u32::from(cursor.u16()?), RawKind::Connect { address, transport })
 }
 
 fn read_address(cursor: &mut Cursor<'_>) -> Result<(SocketAddress, Transport), WireError> {
@@ -270,8 +296,10 @@ fn read_task(cursor: &mut Cursor<'_>) -> Result<RawTask, WireError> {
         session_id: cursor.i32()?,
         tty: encode_device(cursor.u32()?, cursor.u32()?),
         comm: text(&cursor.array::<16>()?),
+        exec_id: 0,
     };
     task.credentials.capabilities = Some(cursor.u64()?);
+    task.exec_id = cursor.u64()?;
     Ok(task)
 }
 
@@ -353,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_record_that_ends_early_is_an_error() {
-        let address = record(6, &[[1; 16].as_slice(), &[2, 0, 80, 0, 6, 0]].concat(), b"");
+        let address = record(6, &[[1; 16].as_slice(), &[2, 0, 80, 0, 6, 0, 0, 0]].concat(), b"");
         for whole in [
             exec(6),
             address,
@@ -373,16 +401,37 @@ mod tests {
     }
 
     #[test]
+    fn an_opinion_of_the_kernel_side_goes_with_the_act() {
+        for (number, expected) in [
+            (0, Ok(None)),
+            (1, Ok(Some(Verdict::WouldRefuse))),
+            (2, Ok(Some(Verdict::Refused))),
+            (3, Ok(Some(Verdict::Signalled))),
+            (4, Err(WireError::Verdict(4))),
+        ] {
+            let fixed = [[127; 16].as_slice(), &[2, 0, 80, 0, 6, 0, number, 0]].concat();
+            let verdict = decode(&record(6, &fixed, b"")).map(|event| match event.kind {
+                RawKind::Judged { verdict, act } => {
+                    assert!(matches!(*act, RawKind::Connect { .. }), "{act:?}");
+                    Some(verdict)
+                }
+                _ => None,
+            });
+            assert_eq!(verdict, expected, "{number}");
+        }
+    }
+
+    #[test]
     fn what_we_never_send_is_an_error() {
         assert_eq!(decode(&record(77, &[], b"")), Err(WireError::Kind(77)));
-        let unix = record(6, &[[1; 16].as_slice(), &[1, 0, 0, 0, 0, 0]].concat(), b"");
+        let unix = record(6, &[[1; 16].as_slice(), &[1, 0, 0, 0, 0, 0, 0, 0]].concat(), b"");
         assert_eq!(decode(&unix), Err(WireError::Family(1)));
     }
 
     #[test]
     fn mapped_addresses_are_ipv4() {
         let ip = "::ffff:10.0.0.1".parse::<std::net::Ipv6Addr>().unwrap().octets();
-        let event = decode(&record(6, &[ip.as_slice(), &[10, 0, 80, 0, 6, 0]].concat(), b"")).unwrap();
+        let event = decode(&record(6, &[ip.as_slice(), &[10, 0, 80, 0, 6, 0, 0, 0]].concat(), b"")).unwrap();
         let expected = SocketAddress {
             ip: "10.0.0.1".parse().unwrap(),
             port: 80,

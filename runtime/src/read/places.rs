@@ -3,8 +3,10 @@
 use aya::{Ebpf, maps::HashMap};
 use plimsoll_rules::ReadPaths;
 
-use super::{refused, take};
-use crate::sensor::{Need, Plan, SensorError};
+use crate::{
+    load::{refused, take},
+    sensor::{Need, Plan, SensorError},
+};
 
 /// `PLACE_BYTES` of `bpf/file.h`, the final NUL included.
 const PLACE_BYTES: usize = 32;

@@ -12,6 +12,9 @@ pub struct Plan {
     pub release: String,
     /// Mount point of the cgroup v2 hierarchy.
     pub cgroup_root: Option<PathBuf>,
+    /// Whether this kernel lets programs refuse an exec and a write: BPF LSM. Without it a process that does what must
+    /// not be is killed or stopped instead.
+    pub can_refuse: bool,
     /// One entry for each sensor, needed or not, in the order of [`ALL`].
     pub entries: Vec<Planned>,
     /// See [`Kernel`]: what opening the sensors and the snapshot share.
@@ -76,6 +79,7 @@ pub fn plan(needs: &Needs, kernel: &Kernel) -> Plan {
     Plan {
         release: kernel.release.clone(),
         cgroup_root: kernel.cgroup_root.clone(),
+        can_refuse: kernel.mechanisms.get(&Mechanism::Lsm).is_some_and(Result::is_ok),
         entries: ALL.iter().map(|sensor| decide(*sensor, needs, kernel)).collect(),
         _types: kernel.types.clone(),
     }
@@ -126,6 +130,11 @@ impl fmt::Display for Plan {
                 (None, false) => writeln!(f, "  off  {:width$}  no rule and no profile needs it", entry.title)?,
             }
         }
+        let (act, connect) = match self.can_refuse {
+            true => ("refused (BPF LSM)", "refused (cgroup hook)"),
+            false => ("its process is killed or stopped", "refused (cgroup hook)"),
+        };
+        writeln!(f, "\nwith --enforce enforce: an exec or write that must not be: {act}; a connection: {connect}")?;
         self.write_blindness(f)?;
         self.write_refusals(f)
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 use plimsoll_model::FileAccess;
 use plimsoll_runtime::{
     raw::{RawEvent, RawKind},
-    sensor::{Mechanism, Need},
+    sensor::{Kernel, Mechanism, Need, Needs, plan},
 };
 
 use crate::watch::{Watch, rules, spawn};
@@ -103,4 +103,29 @@ fn the_shipped_rules_attach_no_call_that_they_do_not_name() {
             .is_some_and(|way| way.mechanism == Mechanism::SyscallTracepoint);
         assert!(!is_tracepoint || entry.need == Need::OpenWrite, "{}", entry.title);
     }
+}
+
+#[test]
+fn what_the_doctor_says_of_this_kernel() {
+    let kernel = Kernel::probe();
+    let plan = plan(&Needs::all(), &kernel);
+    println!("{plan}");
+    let works = |mechanism| kernel.mechanisms.get(&mechanism).is_some_and(Result::is_ok);
+    let is_modern = works(Mechanism::Lsm) || works(Mechanism::Fexit);
+    for entry in &plan.entries {
+        let is_tracepoint = entry
+            .way
+            .is_some_and(|way| way.mechanism == Mechanism::SyscallTracepoint);
+        assert!(
+            !(is_modern && is_tracepoint),
+            "{}: no call needs a tracepoint here",
+            entry.title
+        );
+    }
+    assert_eq!(plan.can_refuse, works(Mechanism::Lsm));
+    assert_eq!(
+        plan.is_complete(),
+        [Mechanism::BtfTracepoint, Mechanism::CgroupHook].into_iter().all(works)
+            && (is_modern && works(Mechanism::Fexit) || works(Mechanism::SyscallTracepoint))
+    );
 }

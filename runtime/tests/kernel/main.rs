@@ -5,6 +5,7 @@
 
 mod calls;
 mod filters;
+mod guards;
 mod load;
 mod sensors;
 mod watch;

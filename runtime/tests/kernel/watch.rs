@@ -8,8 +8,9 @@ use std::{
 
 use plimsoll_rules::{EventNeeds, ReadPaths, RuleFile, RuleSet};
 use plimsoll_runtime::{
+    enforce::{Instead, Tables},
     raw::{RawEvent, RawKind},
-    read::{Eyes, Filter},
+    read::{Eyes, Filter, GuardOptions},
     sensor::{Kernel, Needs, Plan, plan},
     snapshot::RawProcess,
 };
@@ -45,7 +46,39 @@ impl Watch {
         Self::open(&Needs::wanted_by(rules.wants()), &Filter::for_rules(&rules), None)
     }
 
+    /// The standing needs, the host included, with tables of policies.
+    pub(crate) fn guarded(told_names: &[String], outlives_agent: bool) -> Option<(Self, Tables)> {
+        let plan = Self::plan_of(&Needs::wanted_by(EventNeeds::default()))?;
+        let options = GuardOptions {
+            told_names,
+            refuse: Some(Instead::Kill),
+            outlives_agent,
+        };
+        let (eyes, tables) =
+            Eyes::open_guarded(&plan, &filter(false), &options).unwrap_or_else(|error| panic!("failed to {error}"));
+        let watch = Self {
+            eyes,
+            plan,
+            waiting: Vec::new(),
+        };
+        Some((watch, tables))
+    }
+
     fn open(needs: &Needs, filter: &Filter, ring_bytes: Option<u32>) -> Option<Self> {
+        let plan = Self::plan_of(needs)?;
+        let eyes = match ring_bytes {
+            Some(bytes) => Eyes::open_with_ring(&plan, filter, bytes),
+            None => Eyes::open(&plan, filter),
+        };
+        let eyes = eyes.unwrap_or_else(|error| panic!("failed to {error}"));
+        Some(Self {
+            eyes,
+            plan,
+            waiting: Vec::new(),
+        })
+    }
+
+    fn plan_of(needs: &Needs) -> Option<Plan> {
         let kernel = Kernel::probe();
         let plan = plan(needs, &kernel);
         if !plan.is_complete() {
@@ -57,16 +90,7 @@ impl Watch {
             eprintln!("SKIPPED: this machine or user may not attach all sensors:\n{plan}");
             return None;
         }
-        let eyes = match ring_bytes {
-            Some(bytes) => Eyes::open_with_ring(&plan, filter, bytes),
-            None => Eyes::open(&plan, filter),
-        };
-        let eyes = eyes.unwrap_or_else(|error| panic!("failed to {error}"));
-        Some(Self {
-            eyes,
-            plan,
-            waiting: Vec::new(),
-        })
+        Some(plan)
     }
 
     /// The next event that `test` accepts; those before it are dropped.
