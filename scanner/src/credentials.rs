@@ -95,7 +95,11 @@ fn is_hub(host: &str) -> bool {
 
 /// The most special first: `host/team/redis`, `host/team`, `host`, then the forms with a scheme that docker writes.
 fn keys(host: &str, repository: &str) -> Vec<String> {
-    let names = if is_hub(host) { vec!["docker.io", host] } else { vec![host] };
+    let names = if is_hub(host) {
+        vec!["docker.io", host]
+    } else {
+        vec![host]
+    };
     let mut keys = Vec::new();
     for host in &names {
         let mut scope = format!("{host}/{repository}");

@@ -111,6 +111,14 @@ pub enum ScanError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// A container engine of this machine did not give what was asked for.
+    #[error("ask {engine}: {reason}")]
+    Engine {
+        /// `docker`.
+        engine: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The operating system gave no thread or runtime.
     #[error("start workers")]
     Workers(#[source] io::Error),
@@ -154,7 +162,7 @@ impl ScanError {
             Self::Missing { available, .. } if !available.is_empty() => format!("there is {}", available.join(", ")),
             Self::Missing { .. } | Self::Read { .. } => "the source is incomplete: fetch or export it again".to_owned(),
             Self::NotAnImage { .. } => {
-                "plimsoll scan reads OCI and Docker images: registry, docker-archive, oci and oci-archive".to_owned()
+                "plimsoll scan reads OCI and Docker images and folders: see `plimsoll scan --help` for all schemes".to_owned()
             }
             Self::Platform { .. } => "choose one of them with --platform".to_owned(),
             Self::Json { .. } | Self::DigestSyntax { .. } => {
@@ -165,6 +173,10 @@ impl ScanError {
             }
             Self::Limit { .. } => "no real image needs as much: do not trust this source".to_owned(),
             Self::Registry { reason, .. } => reason.hint().to_owned(),
+            Self::Engine { .. } => {
+                "check that the engine runs and has it; --docker-host, --podman-host and --containerd-address say where"
+                    .to_owned()
+            }
             Self::Workers(_) => "free memory or raise the limit of processes".to_owned(),
         }
     }

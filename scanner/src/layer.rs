@@ -15,6 +15,7 @@ use std::{
 };
 
 use plimsoll_model::{Digest, FileEntry, Note, NoteKind};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::inflate::Compression;
 use self::inventory::Inventory;
@@ -32,7 +33,7 @@ pub(crate) struct Shared<'a> {
 }
 
 /// What a layer does to the tree below it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum LayerEntry {
     /// A file, folder, symbolic link, device or pipe.
     File {
@@ -44,7 +45,7 @@ pub(crate) enum LayerEntry {
 }
 
 /// One layer, read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layer {
     /// Digest of what was read from the source.
     pub(crate) blob_digest: Digest,
@@ -61,8 +62,22 @@ pub(crate) struct Layer {
     pub(crate) notes: Vec<Note>,
 }
 
+impl Layer {
+    /// Says which layer of its image it is.
+    pub(crate) fn number(&mut self, index: u32) {
+        for entry in &mut self.entries {
+            match entry {
+                LayerEntry::File { entry, .. } | LayerEntry::HardLink { entry, .. } => entry.layer = index,
+            }
+        }
+        for sighted in &mut self.sighted {
+            sighted.layer = index;
+        }
+    }
+}
+
 /// A whiteout (image-spec, layer.md#whiteouts).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Whiteout {
     /// This path and all below it.
     Path(String),
@@ -71,12 +86,12 @@ pub(crate) enum Whiteout {
 }
 
 /// Reads a layer to its end. Errors of the source are errors; errors of its content are notes.
-pub(crate) fn read(index: u32, name: &str, mut source: Box<dyn Read + Send>, shared: &Shared<'_>) -> io::Result<Layer> {
+pub(crate) fn read(index: u32, name: &str, source: &mut (dyn Read + Send), shared: &Shared<'_>) -> io::Result<Layer> {
     let (producer, chunks) = inflate::pipe();
     std::thread::scope(|scope| {
         let inflater = std::thread::Builder::new()
             .name(format!("inflate-{index}"))
-            .spawn_scoped(scope, move || producer.run(&mut source, shared.progress))?;
+            .spawn_scoped(scope, move || producer.run(source, shared.progress))?;
         let mut inventory = Inventory::new(index, name, shared);
         let content = inventory.read(chunks);
         let blob = inflater

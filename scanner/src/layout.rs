@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use plimsoll_model::{Digest, Platform};
@@ -15,7 +16,7 @@ use crate::{
     error::ScanError,
     limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, MAX_LAYER_BYTES, MAX_MANIFEST_BYTES},
     oci::{self, Descriptor, Document},
-    source::{Image, Opened, SourceLayer},
+    source::{ContainerdOptions, Image, Opened, SourceLayer},
 };
 
 /// Where a layout's files are.
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) enum Files {
     Folder(PathBuf),
     Archive(Archive),
+    /// Only blobs, each by a child process.
+    Containerd(ContainerdOptions),
 }
 
 impl Files {
@@ -55,10 +58,23 @@ impl Files {
                 let (section, size) = archive.member(name)?;
                 Ok((Box::new(section), size))
             }
+            Self::Containerd(_) => Err(ScanError::Missing {
+                what: name.to_owned(),
+                available: Vec::new(),
+            }),
         }
     }
 
     fn blob(&self, digest: &Digest) -> Result<(Box<dyn Read + Send>, u64), ScanError> {
+        if let Self::Containerd(containerd) = self {
+            let mut command = containerd.command();
+            command.args(["content", "get", &digest.to_string()]);
+            let child = ChildOutput::start(command).map_err(|source| ScanError::Read {
+                what: format!("blob {digest}"),
+                source,
+            })?;
+            return Ok((Box::new(child), u64::MAX));
+        }
         self.open(&format!("blobs/sha256/{}", digest.encoded()))
     }
 
@@ -91,19 +107,29 @@ impl LayoutImage {
                 reason: "index.json is no index".to_owned(),
             });
         };
-        let mut chosen = choose(shown, &list, tag, platform)?.clone();
+        let digest = choose(shown, &list, tag, platform)?.digest;
+        Self::open_manifest(files, shown, digest, platform)
+    }
+
+    /// Reads the manifest, or the index, that a digest names.
+    pub(crate) fn open_manifest(
+        files: Files,
+        shown: &str,
+        mut chosen: Digest,
+        platform: Option<&Platform>,
+    ) -> Result<Self, ScanError> {
         for _ in 0..MAX_INDEX_DEPTH {
-            let what = format!("manifest {} of {shown}", chosen.digest);
-            let bytes = files.verified(&what, &chosen.digest, MAX_MANIFEST_BYTES)?;
+            let what = format!("manifest {chosen} of {shown}");
+            let bytes = files.verified(&what, &chosen, MAX_MANIFEST_BYTES)?;
             match oci::parse_document(&what, &bytes)? {
-                Document::Index(list) => chosen = oci::select(&what, &list, platform)?.clone(),
+                Document::Index(list) => chosen = oci::select(&what, &list, platform)?.digest,
                 Document::Manifest(manifest) => {
                     let what = format!("config {} of {shown}", manifest.config.digest);
                     let config = files.verified(&what, &manifest.config.digest, MAX_CONFIG_BYTES)?;
                     return Ok(Self {
                         files,
                         opened: Opened {
-                            manifest_digest: Some(chosen.digest),
+                            manifest_digest: Some(chosen),
                             config_digest: manifest.config.digest,
                             config: oci::parse_config(&what, &config)?,
                             layers: manifest.layers.iter().map(SourceLayer::from).collect(),
@@ -128,6 +154,53 @@ impl Image for LayoutImage {
     fn open_layer(&self, index: usize) -> Result<Box<dyn Read + Send>, ScanError> {
         let (reader, size) = self.files.blob(&self.layers[index].digest)?;
         Ok(Box::new(reader.take(size.min(MAX_LAYER_BYTES))))
+    }
+}
+
+/// What a child process writes. One that fails is an error at the end, and one that nobody reads any more is ended.
+struct ChildOutput {
+    child: Child,
+    output: ChildStdout,
+    has_ended: bool,
+}
+
+impl ChildOutput {
+    fn start(mut command: Command) -> io::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self {
+            child,
+            output,
+            has_ended: false,
+        })
+    }
+}
+
+impl Read for ChildOutput {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.output.read(buffer)?;
+        if count == 0 && !buffer.is_empty() && !self.has_ended {
+            let status = self.child.wait()?;
+            self.has_ended = true;
+            if !status.success() {
+                return Err(io::Error::other(format!("the child process ended with {status}")));
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Drop for ChildOutput {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // It may have ended in between.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 

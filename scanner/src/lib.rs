@@ -1,12 +1,16 @@
 //! Image in, report out: sources, one forward pass per layer, catalogers, static profile, report formats.
 
 mod archive;
+mod cache;
 pub mod artifact;
+pub mod base;
 pub mod cataloger;
 pub mod check;
 mod credentials;
+pub mod diff;
 mod elf;
 mod error;
+mod folder;
 mod layer;
 mod layout;
 mod licence;
@@ -25,6 +29,7 @@ pub mod source;
 mod target;
 mod tree;
 
+pub use cache::LayerCache;
 pub use error::{RegistryFailure, ScanError};
 pub use progress::{Progress, Silent, Total};
 pub use registry::{Mirror, RegistryError, RegistryOptions};

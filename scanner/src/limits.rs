@@ -202,3 +202,10 @@ pub(crate) const MAX_KEY_BYTES: u64 = 64 << 10;
 
 /// Bytes of a signed statement.
 pub(crate) const MAX_SIGNED_BYTES: u64 = 64 << 10;
+
+/// Names in one folder on disk.
+pub(crate) const MAX_FOLDER_NAMES: usize = 1_000_000;
+
+/// Bytes of one entry of the layer cache, as it is stored and as it is inflated: what a layer may keep, and its list of
+/// files.
+pub(crate) const MAX_CACHE_ENTRY_BYTES: u64 = 1 << 30;

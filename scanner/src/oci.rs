@@ -194,7 +194,7 @@ pub(crate) fn show_platform(platform: &Platform) -> String {
 }
 
 /// Linux on this machine's processor, in Go's words, which OCI uses.
-fn host_platform() -> Platform {
+pub(crate) fn host_platform() -> Platform {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "x86" => "386",
@@ -210,8 +210,8 @@ fn host_platform() -> Platform {
 }
 
 /// What a config blob says.
-#[derive(Debug)]
-pub(crate) struct Config {
+#[derive(Debug, Clone)]
+pub struct Config {
     pub(crate) platform: Platform,
     pub(crate) diff_ids: Vec<Digest>,
     pub(crate) image: ImageConfig,

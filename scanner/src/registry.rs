@@ -30,7 +30,7 @@ mod retry;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 pub(crate) use self::{
-    blob::BlobReader,
+    blob::{BlobReader, read_body},
     client::Client,
     endpoint::{Endpoint, endpoints},
     request::{Access, Answer, Body, Request},

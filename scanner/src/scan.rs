@@ -1,22 +1,22 @@
 //! One image in, everything that its bytes say out: sources, layers side by side, merge, catalogers, checks.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-};
+mod layers;
 
 use plimsoll_model::{Digest, Finding, ImageConfig, ImageIdentity, LayerInfo, Note, NoteKind, Sbom};
 
 use crate::{
-    Tree, cataloger, check,
+    Tree,
+    cache::LayerCache,
+    cataloger, check,
     error::ScanError,
-    layer::{self, Compression, Layer, Shared},
+    layer::{Compression, Layer},
+    layout::digest_of,
     licence,
     limits::MAX_NOTES,
     merge::Merge,
     oci,
     progress::{Progress, Total},
-    source::{Found, Image, Opened, SourceLayer, SourceOptions},
+    source::{Found, Opened, SourceLayer, SourceOptions},
     target::Target,
 };
 
@@ -26,6 +26,8 @@ pub struct ScanOptions<'a> {
     pub source: SourceOptions,
     /// Layers that are read at the same time, at least 1. Each takes two threads and about 2 MiB.
     pub parallel_layers: usize,
+    /// Layers that were read before; `None`: everything is read.
+    pub cache: Option<LayerCache>,
     /// Who watches.
     pub progress: &'a dyn Progress,
 }
@@ -65,15 +67,22 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         layers: opened.layers.len(),
         bytes: opened.layers.iter().map(|layer| layer.size_bytes).sum(),
     });
-    let layers = read_layers(image.as_ref(), options)?;
+    let layers::Layers { layers, config } = layers::read(image.as_ref(), options)?;
     options.progress.finish();
+    let config = config.as_ref().unwrap_or(&opened.config);
 
+    let diff_ids = match image.computes_digests() {
+        true => layers.iter().filter_map(|layer| layer.as_ref()?.diff_id).collect(),
+        false => config.diff_ids.clone(),
+    };
     let mut merge = Merge::default();
     let mut infos = Vec::new();
     for (index, (layer, stated)) in layers.into_iter().zip(&opened.layers).enumerate() {
-        infos.push(merge_layer(&mut merge, layer, stated, &opened.config.diff_ids[index]));
+        let diff_id = diff_ids.get(index).unwrap_or(&opened.config.diff_ids[index]);
+        infos.push(merge_layer(&mut merge, layer, stated, diff_id));
     }
-    name_layers(&mut infos, &opened.config.image);
+    merge.notes.extend(image.notes());
+    name_layers(&mut infos, &config.image);
     let Merge {
         mut tree,
         versions,
@@ -85,7 +94,7 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
     let findings = check::run(
         &check::Input {
             reference: target.reference,
-            config: &opened.config.image,
+            config: &config.image,
             layers: &infos,
             tree: &tree,
             sbom: &sbom,
@@ -98,11 +107,15 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         image: ImageIdentity {
             reference: target.reference.to_owned(),
             manifest_digest: opened.manifest_digest,
-            config_digest: opened.config_digest,
-            diff_ids: opened.config.diff_ids.clone(),
-            platform: opened.config.platform.clone(),
+            config_digest: match image.has_config_digest() {
+                true => opened.config_digest,
+                // A folder has no config: what identifies it is what is in it.
+                false => diff_ids.first().copied().unwrap_or_else(|| digest_of(&[])),
+            },
+            diff_ids,
+            platform: config.platform.clone(),
         },
-        config: opened.config.image.clone(),
+        config: config.image.clone(),
         layers: infos,
         tree,
         sbom,
@@ -131,95 +144,7 @@ fn check_documents(target: &Target<'_>, opened: &Opened, options: &ScanOptions<'
     }
 }
 
-/// A layer that was read, or `None` for one whose media type says that it cannot be.
-type ReadLayer = Option<Layer>;
-
-fn read_layers(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Vec<ReadLayer>, ScanError> {
-    let opened = image.opened();
-    let shared = Shared {
-        progress: options.progress,
-        entries: AtomicU64::new(0),
-        kept_bytes: AtomicU64::new(0),
-        is_source_tree: image.is_source_tree(),
-    };
-    // The largest first: what is left at the end is short.
-    let mut order: Vec<usize> = (0..opened.layers.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(opened.layers[index].size_bytes));
-    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let results: Vec<Mutex<Option<Result<ReadLayer, ScanError>>>> = order.iter().map(|_| Mutex::new(None)).collect();
-    let work = || {
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if failed.load(Ordering::Relaxed) {
-                return;
-            }
-            let result = read_layer(image, index, &shared);
-            failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            *results[index].lock().expect("no holder of this lock can panic") = Some(result);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..options.parallel_layers.clamp(1, order.len().max(1)) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut layers = Vec::new();
-    let mut skipped = false;
-    for result in results {
-        match result.into_inner().expect("no holder of this lock can panic") {
-            Some(result) => layers.push(result?),
-            None => skipped = true,
-        }
-    }
-    debug_assert!(!skipped, "a layer is only left out after another one failed");
-    Ok(layers)
-}
-
-fn read_layer(image: &dyn Image, index: usize, shared: &Shared<'_>) -> Result<ReadLayer, ScanError> {
-    let opened = image.opened();
-    let (stated, diff_id) = (&opened.layers[index], &opened.config.diff_ids[index]);
-    let name = format!("layer {}", stated.blob_digest.as_ref().unwrap_or(diff_id));
-    if !is_layer_type(&stated.media_type) {
-        return Ok(None);
-    }
-    let source = image.open_layer(index)?;
-    let number = u32::try_from(index).expect("MAX_LAYERS fits");
-    let layer = layer::read(number, &name, source, shared).map_err(|source| {
-        let what = name.clone();
-        ScanError::Read { what, source }.of_registry(&name)
-    })?;
-    let check = |what: &str, expected: Option<&Digest>, actual: Option<&Digest>| match (expected, actual) {
-        (Some(expected), Some(actual)) if expected != actual => Err(ScanError::Digest {
-            what: format!("{what} of {name}"),
-            expected: *expected,
-            actual: *actual,
-        }),
-        _ => Ok(()),
-    };
-    check("blob", stated.blob_digest.as_ref(), Some(&layer.blob_digest))?;
-    check("uncompressed content", Some(diff_id), layer.diff_id.as_ref())?;
-    tracing::debug!(
-        layer = name,
-        bytes = layer.size_bytes,
-        entries = layer.entries.len(),
-        "layer read"
-    );
-    Ok(Some(layer))
-}
-
-/// Whether a media type is that of a file-system layer, encryption aside. Sources without media types have an empty one.
-fn is_layer_type(media_type: &str) -> bool {
-    let known = [
-        "application/vnd.oci.image.layer.",
-        "application/vnd.docker.image.rootfs.",
-    ];
-    let tails = ["tar", "tar+gzip", "tar+zstd", "tar.gzip", "tar.zstd"];
-    media_type.is_empty()
-        || (known.iter().any(|start| media_type.starts_with(start))
-            && tails.iter().any(|tail| media_type.ends_with(tail)))
-}
-
-fn merge_layer(merge: &mut Merge, layer: ReadLayer, stated: &SourceLayer, diff_id: &Digest) -> LayerInfo {
+fn merge_layer(merge: &mut Merge, layer: Option<Layer>, stated: &SourceLayer, diff_id: &Digest) -> LayerInfo {
     let mut info = LayerInfo {
         diff_id: *diff_id,
         blob_digest: stated.blob_digest,
@@ -252,12 +177,7 @@ fn merge_layer(merge: &mut Merge, layer: ReadLayer, stated: &SourceLayer, diff_i
 }
 
 fn is_lying(media_type: &str, compression: Compression) -> bool {
-    let stated = match media_type.rsplit(['+', '.']).next() {
-        Some("gzip") => Compression::Gzip,
-        Some("zstd") => Compression::Zstd,
-        _ => Compression::None,
-    };
-    stated != compression
+    Compression::of_media_type(media_type) != compression
 }
 
 /// History lines that made a layer belong to the layers, if there are as many.

@@ -1,9 +1,16 @@
 //! Image sources: a location in, config and layer streams out. One file each; [`ALL`] lists them.
 
+mod container;
+mod containerd;
+mod docker;
 mod docker_archive;
+mod engine;
+mod folder;
 mod oci_archive;
 mod oci_layout;
+mod podman;
 mod registry;
+mod rootfs;
 mod sbom;
 
 use std::{
@@ -11,7 +18,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use plimsoll_model::{Digest, Platform};
+use plimsoll_model::{Digest, Note, Platform};
+
+pub use self::containerd::ContainerdOptions;
 
 use crate::{
     archive::Archive,
@@ -48,6 +57,12 @@ pub const ALL: &[&dyn ImageSource] = &[
     &oci_archive::OciArchive,
     &oci_layout::OciLayout,
     &sbom::SbomFile,
+    &rootfs::RootFs,
+    &folder::Folder,
+    &docker::Docker,
+    &podman::Podman,
+    &containerd::Containerd,
+    &container::Container,
     &registry::Registry,
 ];
 
@@ -61,6 +76,19 @@ pub struct SourceOptions {
     pub platform: Option<Platform>,
     /// How registries are spoken to.
     pub registry: RegistryOptions,
+    /// Where container engines are.
+    pub engines: EngineOptions,
+}
+
+/// Where container engines of this machine are.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Sockets of dockerd; the first that exists is asked.
+    pub docker_sockets: Vec<PathBuf>,
+    /// Sockets of podman's service.
+    pub podman_sockets: Vec<PathBuf>,
+    /// containerd.
+    pub containerd: ContainerdOptions,
 }
 
 /// An image that was found.
@@ -75,6 +103,40 @@ pub trait Image: Sync {
     fn is_source_tree(&self) -> bool {
         false
     }
+
+    /// Whether [`Self::stream`] gives one; asking for it may be expensive.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// All layers in one stream, in the source's own order; `None` where [`Self::open_layer`] gives each one.
+    fn stream(&self) -> Result<Option<Box<dyn LayerStream + '_>>, ScanError> {
+        Ok(None)
+    }
+
+    /// Nobody promised digests of the layers: they are what they are found to be.
+    fn computes_digests(&self) -> bool {
+        false
+    }
+
+    /// The config digest is an image's, though its layers' digests are computed.
+    fn has_config_digest(&self) -> bool {
+        !self.computes_digests()
+    }
+
+    /// What could not be read, asked after all layers were.
+    fn notes(&self) -> Vec<Note> {
+        Vec::new()
+    }
+}
+
+/// Layers one after the other, told apart by the digests of their content.
+pub trait LayerStream {
+    /// The next layer, to be read to its end; `None` after the last.
+    fn next(&mut self) -> Result<Option<Box<dyn Read + Send + '_>>, ScanError>;
+
+    /// The image's own config with its bytes, verified, when the stream has passed it.
+    fn config(&mut self) -> Option<(Vec<u8>, Config)>;
 }
 
 /// What is known of an image before its layers are read.

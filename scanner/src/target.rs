@@ -46,10 +46,12 @@ impl<'a> Target<'a> {
         let looks_like_path = text.starts_with(['/', '.', '~']) || text.ends_with(".tar");
         match Probe::of(Path::new(text)) {
             Ok(probe) => {
-                if let Some(source) = source::ALL.iter().find(|source| source.recognises(&probe)) {
+                // A folder that happens to be called as an image is no reason not to look for the image.
+                let is_image = |source: &dyn ImageSource| !matches!(source.scheme(), "dir" | "rootfs");
+                let mut sources = source::ALL.iter().filter(|source| looks_like_path || is_image(**source));
+                if let Some(source) = sources.find(|source| source.recognises(&probe)) {
                     return Ok(found(*source));
                 }
-                // A folder that happens to be called as an image is no reason not to look for the image.
                 if looks_like_path || probe.is_file() {
                     return Err(ScanError::NotAnImage {
                         what: text.to_owned(),
@@ -106,7 +108,8 @@ mod tests {
         assert_eq!(scheme("registry:redis").unwrap(), "registry");
         // The folder `src` exists and is no image.
         assert_eq!(scheme("src").unwrap(), "registry");
-        assert!(matches!(scheme("./src"), Err(ScanError::NotAnImage { .. })));
+        assert_eq!(scheme("./src").unwrap(), "dir");
+        assert_eq!(scheme("container:web").unwrap(), "container");
         assert!(matches!(scheme("/no/such/file"), Err(ScanError::Open { .. })));
         assert!(matches!(scheme("Cargo.toml"), Err(ScanError::NotAnImage { .. })));
     }

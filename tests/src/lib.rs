@@ -2,10 +2,15 @@
 //! agent as a child process. Everything that is started here is stopped when its value is dropped.
 
 pub mod agent;
+pub mod behaviour;
 pub mod command;
 pub mod container;
+pub mod engine;
 pub mod evtgen;
+pub mod fault_proxy;
 pub mod image;
+pub mod issuer;
 pub mod machine;
 pub mod registry;
 pub mod repository;
+pub mod tls;

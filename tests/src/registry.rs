@@ -1,4 +1,5 @@
-//! A real registry (Debian's docker-registry) on loopback, plain HTTP, stopped when dropped.
+//! A real registry (Debian's docker-registry) on loopback, stopped when dropped: plain HTTP, or with TLS and what else its
+//! configuration allows.
 
 use std::{
     fs,
@@ -23,6 +24,11 @@ pub struct Registry {
 impl Registry {
     /// Starts one on a free port and waits until it answers.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with("", "")
+    }
+
+    /// The same with more YAML: sections beside `http`, and keys inside of it (`tls: { … }`).
+    pub fn start_with(sections: &str, http: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let config = folder.path().join("config.yml");
@@ -31,8 +37,9 @@ impl Registry {
             &config,
             format!(
                 "version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\n\
-                 storage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: {address} }}\n",
-                data.display()
+                 storage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: {address}{comma}{http} }}\n{sections}\n",
+                data.display(),
+                comma = if http.is_empty() { "" } else { ", " },
             ),
         )?;
         let child = Command::new("docker-registry")
@@ -59,6 +66,11 @@ impl Registry {
 
     /// Pushes an OCI layout under `name:tag`; gives the manifest digest.
     pub fn push(&self, layout: &Path, name_and_tag: &str) -> anyhow::Result<String> {
+        self.push_with(layout, name_and_tag, &[])
+    }
+
+    /// The same with more options of `skopeo copy`.
+    pub fn push_with(&self, layout: &Path, name_and_tag: &str, options: &[&str]) -> anyhow::Result<String> {
         let digest_file = self.folder.path().join("digest");
         let output = Command::new("skopeo")
             .args([
@@ -69,6 +81,7 @@ impl Registry {
                 "--digestfile",
             ])
             .arg(&digest_file)
+            .args(options)
             .arg(format!("oci:{}:latest", layout.display()))
             .arg(format!("docker://{}/{name_and_tag}", self.address))
             .output()

@@ -1,5 +1,7 @@
 //! `plimsoll scan`: an image's packages, vulnerabilities, files and profile.
 
+mod engines;
+mod base;
 mod judge;
 mod output;
 mod progress;
@@ -16,6 +18,7 @@ use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, default_path};
 
 pub(crate) use self::registry::RegistryArguments;
 use self::{
+    engines::{CacheArguments, EngineArguments},
     judge::PolicyArguments,
     output::{Output, load_template, outputs, parse_output, write_reports},
     progress::Bar,
@@ -44,6 +47,9 @@ pub(crate) struct Arguments {
     /// Do not look for vulnerabilities
     #[arg(long)]
     skip_vulnerabilities: bool,
+    /// The image that this one was built on, by the layers that they share; may be given several times. `auto`: as the history tells
+    #[arg(long, value_name = "IMAGE|auto")]
+    base: Vec<String>,
     #[command(flatten)]
     policy: PolicyArguments,
     #[command(flatten)]
@@ -60,10 +66,15 @@ pub(crate) struct SourceArguments {
     platform: Option<String>,
     #[command(flatten)]
     registry: RegistryArguments,
+    #[command(flatten)]
+    engines: EngineArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 const AFTER_HELP: &str = "\
-Schemes: registry:REFERENCE, docker-archive:PATH, oci:PATH[:TAG], oci-archive:PATH[:TAG]
+Schemes: registry:REFERENCE, docker:NAME, podman:NAME, containerd:NAME, container:NAME|ID|PID, docker-archive:PATH,
+oci:PATH[:TAG], oci-archive:PATH[:TAG], rootfs:PATH, dir:PATH, sbom:PATH
 Formats: table, json, cyclonedx, cyclonedx-xml, spdx, spdx-tag-value, sarif, junit, gitlab, github, markdown, html,
 template, inventory
 Exit codes: 0 done, 1 stopped by policy, 3 target or server not found or refused, 4 no vulnerability database,
@@ -78,6 +89,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         db,
         db_max_age,
         skip_vulnerabilities,
+        base,
         policy,
         server,
         source,
@@ -99,6 +111,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         },
     };
     let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, plimsoll_rules::packs::shipped());
+    if !base.is_empty() {
+        report.base = base::find(&base, &report, &source_options(&source)?)?;
+    }
     report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));
     // What the image is made of is worth printing even if nobody can say what is wrong with it.
     write_reports(&outputs, &report, &tree, template.as_ref())?;
@@ -138,20 +153,12 @@ fn conclude(report: &ScanReport, mut failures: Vec<Failure>) -> Result<Exit, Fai
 /// Scans an image as the arguments say, with progress where somebody watches.
 pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Scan, Failure> {
     let target = Target::parse(target).map_err(failure)?;
-    let platform = arguments
-        .platform
-        .as_deref()
-        .map(parse_platform)
-        .transpose()
-        .map_err(failure)?;
     let bar = Bar::new();
     scan(
         &target,
         &ScanOptions {
-            source: SourceOptions {
-                platform,
-                registry: arguments.registry.options()?,
-            },
+            source: source_options(arguments)?,
+            cache: arguments.cache.cache(arguments.registry.home()),
             parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
             progress: match &bar {
                 Some(bar) => bar,
@@ -160,6 +167,15 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
         },
     )
     .map_err(failure)
+}
+
+fn source_options(arguments: &SourceArguments) -> Result<SourceOptions, Failure> {
+    let platform = arguments.platform.as_deref().map(parse_platform).transpose();
+    Ok(SourceOptions {
+        platform: platform.map_err(failure)?,
+        registry: arguments.registry.options()?,
+        engines: arguments.engines.options(arguments.registry.runtime_folder()),
+    })
 }
 
 /// What the vulnerability database says.

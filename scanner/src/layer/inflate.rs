@@ -49,6 +49,15 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
+    /// As a manifest says it.
+    pub(crate) fn of_media_type(media_type: &str) -> Self {
+        match media_type.rsplit(['+', '.']).next() {
+            Some("gzip") => Self::Gzip,
+            Some("zstd") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
     fn detect(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,

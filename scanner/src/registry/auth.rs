@@ -89,19 +89,25 @@ impl Auth {
                 }
                 return Ok(self.basic());
             }
-            Challenge::Bearer { realm, service, scope: _ } => (realm, service),
+            Challenge::Bearer {
+                realm,
+                service,
+                scope: _,
+            } => (realm, service),
         };
         let url = realm_url(realm, is_plain)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let token = fetch(&client(&url)?, url, &host, service, scope, self.credentials.as_ref()).await?;
         let text = token.token.or(token.access_token).unwrap_or_default();
-        let header = secret(&format!("Bearer {text}")).filter(|_| !text.is_empty()).ok_or_else(|| {
-            RegistryError::Authentication {
+        let header = secret(&format!("Bearer {text}"))
+            .filter(|_| !text.is_empty())
+            .ok_or_else(|| RegistryError::Authentication {
                 host,
                 reason: "its token server gave no token".to_owned(),
-            }
-        })?;
-        let life = token.expires_in.map_or(DEFAULT_LIFE, |seconds| Duration::from_secs(seconds.min(86_400)));
+            })?;
+        let life = token
+            .expires_in
+            .map_or(DEFAULT_LIFE, |seconds| Duration::from_secs(seconds.min(86_400)));
         if let Ok(mut state) = self.state.lock() {
             let ends = Instant::now() + life.saturating_sub(MARGIN);
             let header = header.clone();
@@ -117,12 +123,17 @@ fn realm_url(realm: &str, is_plain: bool) -> Result<Url, RegistryError> {
         host: host.to_owned(),
         reason: reason.to_owned(),
     };
-    let url: Url = realm.parse().map_err(|_| refuse("the registry", "its token server has no proper URL"))?;
+    let url: Url = realm
+        .parse()
+        .map_err(|_| refuse("the registry", "its token server has no proper URL"))?;
     let host = url.host_str().unwrap_or_default().to_owned();
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_plain || is_loopback(&host) => Ok(url),
-        _ => Err(refuse(&host, "the token server is not on HTTPS, though the registry is")),
+        _ => Err(refuse(
+            &host,
+            "the token server is not on HTTPS, though the registry is",
+        )),
     }
 }
 
@@ -153,7 +164,9 @@ async fn fetch(
                 .body(encoder.query().unwrap_or_default().to_owned())
         }
         other => {
-            url.query_pairs_mut().append_pair("service", service).append_pair("scope", scope);
+            url.query_pairs_mut()
+                .append_pair("service", service)
+                .append_pair("scope", scope);
             match other {
                 Some(Credentials::Basic { user, password }) => {
                     url.query_pairs_mut().append_pair("account", user);
@@ -181,7 +194,9 @@ async fn fetch(
     while let Some(piece) = response.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > MAX_TOKEN_BYTES {
-            return Err(refuse(format!("its token server's answer has more than {MAX_TOKEN_BYTES} bytes")));
+            return Err(refuse(format!(
+                "its token server's answer has more than {MAX_TOKEN_BYTES} bytes"
+            )));
         }
     }
     // The parser's message would quote the token.

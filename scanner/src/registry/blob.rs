@@ -51,19 +51,48 @@ impl Read for BlobReader {
     }
 }
 
-/// Begins to download.
-pub(super) fn download(runtime: &Runtime, clients: Vec<Arc<Inner>>, digest: Digest, size_bytes: u64) -> BlobReader {
+/// Begins to download, from this byte on.
+pub(super) fn download(
+    runtime: &Runtime,
+    clients: Vec<Arc<Inner>>,
+    digest: Digest,
+    size_bytes: u64,
+    start: u64,
+) -> BlobReader {
     let (sender, receiver) = mpsc::channel(PIECES);
     let mut transfer = Transfer {
         place: format!("blobs/{digest}"),
         size_bytes,
-        sent: 0,
+        sent: start,
         sender,
     };
     runtime.spawn(async move {
         if let Err(error) = transfer.run(&clients).await {
             // A reader that is gone does not want to know.
             let _ = transfer.sender.send(Err(io::Error::other(error))).await;
+        }
+    });
+    BlobReader {
+        receiver,
+        piece: Box::new([]),
+        at: 0,
+    }
+}
+
+/// The body of any answer, as it comes.
+pub(crate) fn read_body(runtime: &Runtime, response: reqwest::Response) -> BlobReader {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    runtime.spawn(async move {
+        let mut stream = response.bytes_stream();
+        while let Some(piece) = stream.next().await {
+            let piece: io::Result<Piece> = match piece {
+                Ok(bytes) => Ok(Box::new(bytes)),
+                Err(error) => Err(io::Error::other(error)),
+            };
+            let is_last = piece.is_err();
+            if sender.send(piece).await.is_err() || is_last {
+                return;
+            }
         }
     });
     BlobReader {
@@ -109,7 +138,10 @@ impl Transfer {
             }
             // What the registry asked for before it sent anything was waited for already.
             let is_broken = matches!(error, RegistryError::Transport { .. });
-            let Some(pause) = (is_broken && client.may_pass(&error)).then(|| patience.pause(None)).flatten() else {
+            let Some(pause) = (is_broken && client.may_pass(&error))
+                .then(|| patience.pause(None))
+                .flatten()
+            else {
                 return Err(error);
             };
             tracing::warn!(sent_bytes = self.sent, %error, "download continues");

@@ -84,7 +84,11 @@ impl Client {
         self.runtime.block_on(async {
             let mut response = self.inner.send(request).await?;
             let mut body = Vec::new();
-            while let Some(piece) = response.chunk().await.map_err(|error| self.inner.broken(request, error))? {
+            while let Some(piece) = response
+                .chunk()
+                .await
+                .map_err(|error| self.inner.broken(request, error))?
+            {
                 body.extend_from_slice(&piece);
                 if body.len() as u64 > limit {
                     return Err(RegistryError::Limit {
@@ -110,9 +114,14 @@ impl Client {
 
     /// The same from the first of several clients that has it, each going on where the one before gave up.
     pub(crate) fn blob_of_any(clients: &[Self], digest: &Digest, size_bytes: u64) -> BlobReader {
+        Self::blob_from(clients, digest, size_bytes, 0)
+    }
+
+    /// The same from this byte on, for who has the bytes before it.
+    pub(crate) fn blob_from(clients: &[Self], digest: &Digest, size_bytes: u64, start: u64) -> BlobReader {
         let inners = clients.iter().map(|client| Arc::clone(&client.inner)).collect();
         let runtime = &clients.first().expect("callers have at least one client").runtime;
-        blob::download(runtime, inners, *digest, size_bytes)
+        blob::download(runtime, inners, *digest, size_bytes, start)
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -181,7 +190,9 @@ impl Inner {
         }
         if let Some(challenge) = Challenge::of(response.headers()) {
             let is_plain = self.is_plain.load(Ordering::Relaxed);
-            let answer = self.auth.answer(&challenge, &scope, is_plain, |url| self.connection(url));
+            let answer = self
+                .auth
+                .answer(&challenge, &scope, is_plain, |url| self.connection(url));
             authorization = answer.await?;
             if authorization.is_some() {
                 response = self.exchange(request, authorization.as_ref()).await?;
@@ -250,14 +261,21 @@ impl Inner {
     }
 
     fn base(&self) -> Result<Url, RegistryError> {
-        let scheme = if self.is_plain.load(Ordering::Relaxed) { "http" } else { "https" };
+        let scheme = if self.is_plain.load(Ordering::Relaxed) {
+            "http"
+        } else {
+            "https"
+        };
         let Endpoint { host, repository, .. } = &self.endpoint;
         let text = format!("{scheme}://{host}/v2/{repository}/");
-        text.parse().map_err(|_| self.protocol_error("its name is no host name"))
+        text.parse()
+            .map_err(|_| self.protocol_error("its name is no host name"))
     }
 
     fn url(&self, own: &Url, request: &Request) -> Result<Url, RegistryError> {
-        let mut url = own.join(&request.place).map_err(|_| self.protocol_error("it gave a location that is no URL"))?;
+        let mut url = own
+            .join(&request.place)
+            .map_err(|_| self.protocol_error("it gave a location that is no URL"))?;
         if url.scheme() != own.scheme() && url.scheme() != "https" {
             return Err(self.redirect_error("it leads away from HTTPS"));
         }
@@ -299,7 +317,9 @@ impl Inner {
             builder = builder.tls_danger_accept_invalid_certs(true);
         }
         let builder = certificates::apply(builder, &host, &self.options)?;
-        let client = builder.build().map_err(|error| RegistryError::SetUp(std::io::Error::other(error)))?;
+        let client = builder
+            .build()
+            .map_err(|error| RegistryError::SetUp(std::io::Error::other(error)))?;
         connections.insert(host, client.clone());
         Ok(client)
     }
@@ -360,8 +380,15 @@ fn reasons(body: &[u8]) -> (Vec<String>, String) {
         return (Vec::new(), String::new());
     };
     let errors = document["errors"].as_array().cloned().unwrap_or_default();
-    let codes = errors.iter().filter_map(|error| error["code"].as_str()).map(str::to_uppercase).take(8);
-    let message = errors.first().and_then(|error| error["message"].as_str()).unwrap_or_default();
+    let codes = errors
+        .iter()
+        .filter_map(|error| error["code"].as_str())
+        .map(str::to_uppercase)
+        .take(8);
+    let message = errors
+        .first()
+        .and_then(|error| error["message"].as_str())
+        .unwrap_or_default();
     let message = message.chars().take(200).collect::<String>().escape_debug().to_string();
     (codes.collect(), message)
 }

@@ -78,7 +78,11 @@ impl RegistryTable {
 pub(crate) fn endpoints(image: &ImageRef, options: &RegistryOptions) -> Result<Vec<Endpoint>, RegistryError> {
     let name = format!("{}/{}", image.registry, image.repository);
     let mut found = Vec::new();
-    for mirror in options.mirrors.iter().filter(|mirror| mirror.registry == image.registry) {
+    for mirror in options
+        .mirrors
+        .iter()
+        .filter(|mirror| mirror.registry == image.registry)
+    {
         let location = format!("{}/{}", mirror.location.trim_end_matches('/'), image.repository);
         found.extend(endpoint(&location, mirror.plain_http, options.is_insecure, true));
     }
@@ -101,7 +105,12 @@ pub(crate) fn endpoints(image: &ImageRef, options: &RegistryOptions) -> Result<V
         }
         let location = table.location.as_ref().map(|location| format!("{location}{rest}"));
         let insecure = table.insecure || options.is_insecure;
-        own = endpoint(location.as_deref().unwrap_or(&name), options.plain_http, insecure, false);
+        own = endpoint(
+            location.as_deref().unwrap_or(&name),
+            options.plain_http,
+            insecure,
+            false,
+        );
     }
     found.truncate(MAX_MIRRORS);
     found.extend(own);
@@ -160,7 +169,11 @@ fn endpoint(location: &str, plain_http: bool, is_insecure: bool, is_mirror: bool
         return None;
     }
     // The name that people write is not the one that answers (distribution/reference, docker/cli).
-    let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
+    let host = if host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        host
+    };
     Some(Endpoint {
         host: host.to_owned(),
         repository: repository.to_owned(),
@@ -208,7 +221,9 @@ mod tests {
 
     fn shown(image: &str, options: &RegistryOptions) -> Vec<String> {
         let list = endpoints(&image.parse().unwrap(), options).unwrap();
-        list.iter().map(|there| format!("{}/{}", there.host, there.repository)).collect()
+        list.iter()
+            .map(|there| format!("{}/{}", there.host, there.repository))
+            .collect()
     }
 
     #[test]
@@ -236,11 +251,17 @@ mod tests {
         let mut options = options(&[missing, file.path()]);
         assert_eq!(
             shown("redis", &options),
-            ["mirror.example:5000/hub/library/redis", "registry-1.docker.io/library/redis"]
+            [
+                "mirror.example:5000/hub/library/redis",
+                "registry-1.docker.io/library/redis"
+            ]
         );
         assert_eq!(shown("r.example/team/x", &options), ["new.example/old-team/x"]);
         let digest = format!("r.example/team/x@sha256:{}", "0".repeat(64));
-        assert_eq!(shown(&digest, &options), ["by-digest.example/x", "new.example/old-team/x"]);
+        assert_eq!(
+            shown(&digest, &options),
+            ["by-digest.example/x", "new.example/old-team/x"]
+        );
         assert_eq!(shown("r.example/teams/x", &options), ["r.example/teams/x"]);
         let blocked = endpoints(&"a.internal.example/x".parse().unwrap(), &options);
         assert!(matches!(blocked, Err(RegistryError::Blocked(_))), "{blocked:?}");
@@ -256,7 +277,13 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "[::1]:5000", "127.8.8.8"] {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:5000",
+            "[::1]:5000",
+            "127.8.8.8",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
         for host in ["localhost.example", "10.0.0.1:5000", "127.0.0.1.example:80", "example"] {

@@ -128,5 +128,11 @@ impl Answer {
 /// Where the bytes of a partial answer begin: `bytes 100-199/200`.
 pub(super) fn range_start(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    text.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+    text.trim()
+        .strip_prefix("bytes ")?
+        .split('-')
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }

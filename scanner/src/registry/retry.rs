@@ -64,9 +64,15 @@ mod tests {
     fn pauses_grow_end_and_never_exceed_what_may_be_spent() {
         let mut patience = Patience::new(Duration::from_secs(10));
         let pauses: Vec<_> = std::iter::from_fn(|| patience.pause(None)).collect();
-        assert_eq!(pauses.iter().map(Duration::as_millis).collect::<Vec<_>>(), [200, 400, 800, 1600]);
+        assert_eq!(
+            pauses.iter().map(Duration::as_millis).collect::<Vec<_>>(),
+            [200, 400, 800, 1600]
+        );
         let mut patience = Patience::new(Duration::from_secs(10));
-        assert_eq!(patience.pause(Some(Duration::from_secs(6))), Some(Duration::from_secs(6)));
+        assert_eq!(
+            patience.pause(Some(Duration::from_secs(6))),
+            Some(Duration::from_secs(6))
+        );
         assert_eq!(patience.pause(Some(Duration::from_secs(6))), None);
         let mut patience = Patience::new(Duration::from_secs(10));
         assert_eq!(patience.pause(Some(Duration::MAX)), None);
@@ -82,7 +88,13 @@ mod tests {
         };
         assert_eq!(of("7"), Some(Duration::from_secs(7)));
         assert_eq!(of("Sun, 22 Nov 2026 10:00:30 GMT"), Some(Duration::from_secs(30)));
-        for nonsense in ["", "-1", "soon", "99999999999999999999999", "Sun, 22 Nov 2020 10:00:30 GMT"] {
+        for nonsense in [
+            "",
+            "-1",
+            "soon",
+            "99999999999999999999999",
+            "Sun, 22 Nov 2020 10:00:30 GMT",
+        ] {
             assert_eq!(of(nonsense), None, "{nonsense}");
         }
     }

@@ -104,7 +104,9 @@ fn manifest(client: &Client, image: &ImageRef, options: &SourceOptions) -> Resul
     };
     for _ in 0..MAX_INDEX_DEPTH {
         let request = Request::get(format!("manifests/{name}"), Access::Pull).accept(oci::MANIFEST_TYPES);
-        let answer = client.call(&request, MAX_MANIFEST_BYTES).map_err(|error| explain(image, error))?;
+        let answer = client
+            .call(&request, MAX_MANIFEST_BYTES)
+            .map_err(|error| explain(image, error))?;
         let what = format!("manifest of {image}");
         let digest = digest_of(&answer.body);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use plimsoll_model::{Digest, Note, NoteKind};
-use plimsoll_scanner::{RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan, source::SourceOptions};
+use plimsoll_scanner::{RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan, source::{ContainerdOptions, EngineOptions, SourceOptions},
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -204,6 +205,7 @@ pub(crate) fn docker_archive(tars: &[Vec<u8>]) -> Vec<u8> {
 pub(crate) fn options(source: SourceOptions) -> ScanOptions<'static> {
     ScanOptions {
         source,
+        cache: None,
         parallel_layers: 2,
         progress: &Silent,
     }
@@ -221,6 +223,14 @@ pub(crate) fn plain_source() -> SourceOptions {
             mirrors: Vec::new(),
             configuration_files: Vec::new(),
             max_wait: std::time::Duration::from_secs(2),
+        },
+        engines: EngineOptions {
+            docker_sockets: Vec::new(),
+            podman_sockets: Vec::new(),
+            containerd: ContainerdOptions {
+                address: None,
+                namespace: "default".to_owned(),
+            },
         },
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps tests is test code too")]
 
 mod builder;
+mod cache;
 mod ci_reports;
 mod classifiers;
 mod cyclonedx;
@@ -14,6 +15,7 @@ mod packages;
 mod registry;
 mod report_formats;
 mod reports;
+mod sboms;
 mod schemas;
 mod sources;
 mod tar_formats;

@@ -72,6 +72,16 @@ impl RegistryArguments {
         })
     }
 
+    /// The user's home folder.
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// Where the user's services have their sockets.
+    pub(super) fn runtime_folder(&self) -> Option<&Path> {
+        self.runtime_folder.as_deref()
+    }
+
     fn certificate_folders(&self) -> Vec<PathBuf> {
         if !self.registry_certs.is_empty() {
             return self.registry_certs.clone();

@@ -1,0 +1,336 @@
+//! Suites and images in, outcomes out: one agent for all, so many images at a time.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use plimsoll_model::{Confidence, FacetState, ScanReport};
+
+use super::{
+    ImageSpec, Images,
+    observed::Recorded,
+    outcome::{ActOutcome, ImageOutcome, ProfileFigures, Verdict},
+    stage::Stage,
+    suite::{Act, Kind, Step, Suite},
+    watch::{Told, Watch, now_ns},
+};
+use crate::{command, repository};
+
+/// An alert that has not come by then is missed.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// After the first alert of an attack, more may follow from the same act.
+const QUIET: Duration = Duration::from_millis(250);
+/// What normal work may have raised is on its way this long.
+const AFTERMATH: Duration = Duration::from_millis(400);
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How images are run.
+    pub images: Images,
+    /// What is done in them.
+    pub suites: Vec<Suite>,
+    /// Only these images; empty: all that a suite is for.
+    pub names: Vec<String>,
+    /// Images at a time.
+    pub jobs: usize,
+    /// Where reports and recordings are kept.
+    pub folder: PathBuf,
+}
+
+/// Runs everything; outcomes in the order of the images' names.
+///
+/// # Errors
+/// The agent does not start, or images cannot be scanned.
+pub fn run(options: &Options) -> anyhow::Result<Vec<ImageOutcome>> {
+    let reports = options.folder.join("reports");
+    let acts = options.folder.join("acts");
+    fs::create_dir_all(&reports)?;
+    make_acts(&acts)?;
+    let mut todo: Vec<(&String, &ImageSpec)> = options
+        .images
+        .images
+        .iter()
+        .filter(|(name, _)| options.names.is_empty() || options.names.contains(name))
+        .filter(|(name, _)| options.suites.iter().any(|suite| &suite.service == *name))
+        .collect();
+    let mut outcomes = BTreeMap::new();
+    for (name, spec) in &todo {
+        let profile = scan(name, spec, &reports)?;
+        let outcome = ImageOutcome {
+            name: (*name).clone(),
+            profile,
+            operations_per_hour: spec.operations_per_hour,
+            ..ImageOutcome::default()
+        };
+        outcomes.insert((*name).clone(), outcome);
+    }
+    let recording = options
+        .folder
+        .join(format!("recording-{}.plimsoll", std::process::id()));
+    let watch = Watch::start(&reports, &recording)?;
+    todo.reverse();
+    let todo = Mutex::new(todo);
+    let outcomes = Mutex::new(outcomes);
+    let recorded = Mutex::new(Recorded::default());
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            scope.spawn(|| {
+                while let Some((name, spec)) = { todo.lock().ok().and_then(|mut todo| todo.pop()) } {
+                    let begun = Instant::now();
+                    let mut outcome = outcomes
+                        .lock()
+                        .expect("no thread fails")
+                        .remove(name)
+                        .expect("it is there");
+                    let result = run_image(&mut outcome, spec, options, &acts, &watch, &recorded);
+                    outcome.failure = result.err().map(|error| format!("{error:#}"));
+                    eprintln!("{name}: {:.0} s", begun.elapsed().as_secs_f64());
+                    for line in outcome.complaints() {
+                        eprintln!("  {line}");
+                    }
+                    outcomes.lock().expect("no thread fails").insert(name.clone(), outcome);
+                }
+            });
+        }
+    });
+    for line in watch.stop()? {
+        if line.contains("lost") {
+            eprintln!("agent: {line}");
+        }
+    }
+    let mut outcomes = outcomes.into_inner().expect("no thread fails");
+    let recorded = recorded.into_inner().expect("no thread fails");
+    recorded.compare(&reports, &recording, &mut outcomes)?;
+    fs::remove_file(&recording)?;
+    Ok(outcomes.into_values().collect())
+}
+
+fn run_image(
+    outcome: &mut ImageOutcome,
+    spec: &ImageSpec,
+    options: &Options,
+    acts: &Path,
+    watch: &Watch,
+    recorded: &Mutex<Recorded>,
+) -> anyhow::Result<()> {
+    let from = watch.count();
+    let begun_ns = now_ns();
+    let mut stage = Stage::start(&outcome.name, spec, acts)?;
+    let mut start = ActOutcome {
+        name: "start".to_owned(),
+        kind: Kind::Benign,
+        verdict: Verdict::Silent,
+        alerts: Vec::new(),
+        new_alerts: 0,
+        latency_ms: None,
+        operations: 1,
+        answer: String::new(),
+    };
+    judge_benign(&mut start, &aftermath(watch, from, &stage.id));
+    outcome.acts.push(start);
+    let own = options.suites.iter().filter(|suite| suite.service == outcome.name);
+    let (benign, attacks): (Vec<&Suite>, Vec<&Suite>) = own.partition(|suite| suite.kind == Kind::Benign);
+    for (suite, step) in steps(&benign) {
+        outcome.acts.push(run_step(suite, step, spec, &mut stage, watch)?);
+    }
+    if let Ok(mut recorded) = recorded.lock() {
+        recorded.add(&outcome.name, &stage.id, begun_ns, now_ns());
+    }
+    for (suite, step) in steps(&attacks) {
+        outcome.acts.push(run_step(suite, step, spec, &mut stage, watch)?);
+    }
+    Ok(())
+}
+
+fn steps<'a>(suites: &[&'a Suite]) -> Vec<(&'a Suite, &'a Step)> {
+    let pairs = suites
+        .iter()
+        .flat_map(|suite| suite.steps.iter().map(move |step| (*suite, step)));
+    pairs.collect()
+}
+
+fn run_step(
+    suite: &Suite,
+    step: &Step,
+    spec: &ImageSpec,
+    stage: &mut Stage,
+    watch: &Watch,
+) -> anyhow::Result<ActOutcome> {
+    let mut outcome = ActOutcome {
+        name: step.name.clone(),
+        kind: suite.kind,
+        verdict: Verdict::Silent,
+        alerts: Vec::new(),
+        new_alerts: 0,
+        latency_ms: None,
+        operations: step.operations * u64::from(step.repeat),
+        answer: String::new(),
+    };
+    if let Act::Elsewhere(reason) = &step.act {
+        outcome.verdict = Verdict::NotRun(reason.clone());
+        return Ok(outcome);
+    }
+    let from = watch.count();
+    let mut has_worked = true;
+    for _ in 0..step.repeat {
+        let (succeeded, answer) = stage.perform(&step.act)?;
+        let holds = |wanted: &String| answer.to_lowercase().contains(&wanted.to_lowercase());
+        has_worked &= match step.replies.is_empty() {
+            true => succeeded,
+            false => step.replies.iter().any(holds),
+        };
+        outcome.answer = answer;
+    }
+    match suite.kind {
+        Kind::Benign => {
+            judge_benign(&mut outcome, &aftermath(watch, from, &stage.id));
+            if !has_worked {
+                outcome.verdict = Verdict::Broken;
+            }
+        }
+        Kind::Attacks => {
+            let unseen = step.unseen.as_ref().or_else(|| spec.unseen.get(&step.name));
+            judge_attack(&mut outcome, step, unseen, has_worked, &stage.id, (watch, from));
+        }
+    }
+    Ok(outcome)
+}
+
+fn aftermath(watch: &Watch, from: usize, id: &str) -> Vec<Told> {
+    watch.after(from, id, Instant::now() + AFTERMATH, |_| false)
+}
+
+fn judge_benign(outcome: &mut ActOutcome, told: &[Told]) {
+    outcome.note(told);
+    if !told.is_empty() {
+        outcome.verdict = Verdict::FalseAlert;
+    }
+}
+
+fn judge_attack(
+    outcome: &mut ActOutcome,
+    step: &Step,
+    unseen: Option<&String>,
+    has_worked: bool,
+    id: &str,
+    (watch, from): (&Watch, usize),
+) {
+    let patience = if unseen.is_some() { QUIET } else { PATIENCE };
+    let is_flagged = |told: &[Told]| !told.is_empty() && names_all(told, &step.expects);
+    watch.after(from, id, Instant::now() + step.settle + patience, |told| {
+        is_flagged(told)
+    });
+    let told = watch.after(from, id, Instant::now() + QUIET, |_| false);
+    outcome.note(&told);
+    outcome.verdict = match (is_flagged(&told), unseen) {
+        (true, _) => Verdict::Flagged,
+        (false, Some(reason)) => Verdict::Unseen(reason.clone()),
+        // An attack that must say something and did not was not carried out.
+        (false, None) if told.is_empty() && (!has_worked && !step.replies.is_empty() || is_refusal(&outcome.answer)) => {
+            Verdict::Refused
+        }
+        (false, None) => Verdict::Missed,
+    };
+}
+
+/// How foreign attack scripts say themselves that the target did not let them.
+fn is_refusal(answer: &str) -> bool {
+    answer.contains("sandbox_blocked") || answer.contains("sandbox_intact")
+}
+
+/// Whether each of these rules or deviations is among the reasons.
+fn names_all(told: &[Told], expects: &[String]) -> bool {
+    let names: Vec<&str> = told
+        .iter()
+        .flat_map(|told| {
+            let alert = &told.alert;
+            let reasons = alert.reasons.iter().map(|reason| match reason {
+                plimsoll_model::Reason::Deviation { kind, .. } => kind.as_str(),
+                plimsoll_model::Reason::Rule { name, .. } => name.as_str(),
+            });
+            let follow_ups = alert
+                .follow_ups
+                .iter()
+                .flat_map(|one| one.rules.iter().map(String::as_str));
+            reasons.chain(follow_ups)
+        })
+        .collect();
+    expects.iter().all(|wanted| names.contains(&wanted.as_str()))
+}
+
+/// Scans an image unless its report is newer than image and scanner; figures of its profile.
+fn scan(name: &str, spec: &ImageSpec, reports: &Path) -> anyhow::Result<ProfileFigures> {
+    let path = reports.join(format!("{name}.json"));
+    let mut scan = command::plimsoll();
+    scan.env("PLIMSOLL_LOG", "plimsoll_scanner=debug")
+        .args(["scan", &spec.scan, "--skip-vulnerabilities", "-o"])
+        .arg(format!("json={}", path.display()));
+    let run = command::finish(scan);
+    ensure!(run.code == Some(0), "scan {name}: {run:?}");
+    let report: ScanReport = serde_json::from_slice(&fs::read(&path)?).context("read the report")?;
+    let profile = &report.profile;
+    let is_general =
+        |fact: &&plimsoll_model::Fact| fact.evidence.iter().all(|one| one.detail.starts_with("any program:"));
+    let facts: Vec<_> = profile.facts.iter().filter(|fact| !is_general(fact)).collect();
+    Ok(ProfileFigures {
+        facts: facts.len(),
+        sure: facts.iter().filter(|fact| fact.confidence == Confidence::A).count(),
+        denials: profile.denials.len(),
+        judged: profile
+            .facets
+            .iter()
+            .filter(|facet| facet.state == FacetState::Closed)
+            .count(),
+        packs: profile.packs.clone(),
+        build_ms: build_ms(&run.stderr).unwrap_or(0.0),
+        size_bytes: serde_json::to_vec(profile)?.len(),
+    })
+}
+
+/// `… profile derived … milliseconds=1.23` in the scanner's log.
+fn build_ms(log: &str) -> Option<f64> {
+    let line = log.lines().find(|line| line.contains("profile derived"))?;
+    let value = line.split("milliseconds").nth(1)?;
+    let digits: String = value
+        .chars()
+        .skip_while(|c| !c.is_ascii_digit())
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
+    digits.parse().ok()
+}
+
+/// Compiles the tools of the attacks; the folder is mounted at `/acts`.
+fn make_acts(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    let demo = repository::root().join("scripts/demo/acts");
+    let own = repository::root().join("scripts/behaviour/acts");
+    for (output, source, options) in [
+        (
+            "shell.so",
+            demo.join("module.c"),
+            &["-shared", "-fPIC", "-DACT_SHELL"][..],
+        ),
+        ("drop.so", demo.join("module.c"), &["-shared", "-fPIC", "-DACT_DROP"]),
+        ("payload", demo.join("payload.c"), &["-static"]),
+        ("preload.so", own.join("preload.c"), &["-shared", "-fPIC"]),
+    ] {
+        let status = Command::new("cc")
+            .args(options)
+            .arg("-o")
+            .arg(folder.join(output))
+            .arg(source)
+            .status()
+            .context("run cc")?;
+        ensure!(status.success(), "compile {output}");
+    }
+    let status = Command::new("chmod").arg("-R").arg("a+rX").arg(folder).status()?;
+    ensure!(status.success(), "chmod of the attacks' tools");
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Runs the behaviour suite and writes its table: `make behaviour`, or
+//! `plimsoll-behaviour [--suites FOLDER]… [--image NAME]… [--jobs N] [--table FILE]`.
+//!
+//! Exit codes: 0 normal work was silent and every attack flagged · 1 not so · 2 it could not be run.
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use plimsoll_tests::{
+    behaviour::{self, Images, Options},
+    container, machine, repository,
+};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<bool> {
+    if let Some(reason) = machine::why_no_bpf().or_else(container::why_no_images) {
+        bail!("{reason}");
+    }
+    let own = repository::root().join("tests/behaviour");
+    let (mut folders, mut names, mut table, mut jobs) = (Vec::new(), Vec::new(), None, 1);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
+        match argument.as_str() {
+            "--suites" => folders.push(PathBuf::from(value)),
+            "--image" => names.push(value),
+            "--table" => table = Some(PathBuf::from(value)),
+            "--jobs" => jobs = value.parse().context("--jobs takes a number")?,
+            _ => bail!("{argument} is none of --suites, --image, --table, --jobs"),
+        }
+    }
+    if folders.is_empty() {
+        folders.push(own.clone());
+    }
+    let mut suites = Vec::new();
+    for folder in &folders {
+        suites.extend(behaviour::load(folder)?);
+    }
+    ensure!(!suites.is_empty(), "no workload or attack file in {folders:?}");
+    let options = Options {
+        images: Images::read(&own.join("images.yaml"))?,
+        suites,
+        names,
+        jobs,
+        folder: repository::root().join("target/behaviour"),
+    };
+    let outcomes = behaviour::run(&options)?;
+    let text = behaviour::write(&outcomes);
+    match table {
+        Some(path) => fs::write(&path, text).with_context(|| format!("write {}", path.display()))?,
+        None => print!("{text}"),
+    }
+    Ok(outcomes.iter().all(|outcome| outcome.complaints().is_empty()))
+}
