@@ -2,12 +2,15 @@
 
 mod admission;
 mod agent;
+mod audit;
 mod db;
+mod diff;
 mod explain;
 mod profile;
 mod rules;
 mod scan;
 mod serve;
+mod stored;
 mod token;
 
 use crate::exit::{Exit, Failure};
@@ -19,9 +22,13 @@ pub(crate) enum Command {
     Admission(admission::Arguments),
     /// Watch containers and say what their image should not do
     Agent(agent::Arguments),
+    /// Judge a Kubernetes audit log by rules
+    Audit(audit::Arguments),
     /// Manage the vulnerability database
     Db(db::Arguments),
-    /// Say why a vulnerability matches, or not
+    /// Compare two images: packages, vulnerabilities, files, ports, users, expected behaviour
+    Diff(diff::Arguments),
+    /// Explain a vulnerability, a package or a file of an image
     Explain(explain::Arguments),
     /// Show what an image's container should do, with the evidence
     Profile(profile::Arguments),
@@ -40,7 +47,9 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Admission(arguments) => admission::run(arguments),
         Command::Agent(arguments) => agent::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Db(arguments) => db::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Profile(arguments) => profile::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),

@@ -58,7 +58,9 @@ pub(crate) fn fill(tree: &Tree, sbom: &mut Sbom) {
     let mut of_debian: BTreeMap<&str, &[String]> = BTreeMap::new();
     let all = tree.all_sightings();
     for (path, _, digest) in &all.places {
-        let name = path.strip_prefix("/usr/share/doc/").and_then(|rest| rest.strip_suffix("/copyright"));
+        let name = path
+            .strip_prefix("/usr/share/doc/")
+            .and_then(|rest| rest.strip_suffix("/copyright"));
         let Some(name) = name else { continue };
         for sighting in all.of(digest) {
             if let Sighting::Licences(names) = sighting {
@@ -128,7 +130,9 @@ fn id(name: &str) -> Option<String> {
         return Some(id);
     }
     let exact = spdx::license_id(name).or_else(|| {
-        let known = spdx::identifiers::LICENSES.iter().find(|known| known.name.eq_ignore_ascii_case(name));
+        let known = spdx::identifiers::LICENSES
+            .iter()
+            .find(|known| known.name.eq_ignore_ascii_case(name));
         known.and_then(|known| spdx::license_id(known.name))
     });
     exact.map(|id| id.name.to_owned())
@@ -141,7 +145,9 @@ fn gnu(lower: &str) -> Option<String> {
         .find_map(|family| Some((*family, lower.strip_prefix(family)?)))?;
     let rest = rest.strip_prefix('-').unwrap_or(rest);
     let rest = rest.strip_prefix('v').unwrap_or(rest);
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(rest.len());
     let (version, tail) = rest.split_at(end);
     let ending = match tail {
         "" | "-only" => "only",
@@ -174,7 +180,10 @@ mod tests {
             ("zlib", Some("Zlib")),
             ("LGPL-3+ or GPL-2+", Some("LGPL-3.0-or-later OR GPL-2.0-or-later")),
             ("(MIT and Expat) or Apache-2", Some("(MIT AND MIT) OR Apache-2.0")),
-            ("GPL-2.0-or-later WITH Classpath-exception-2.0", Some("GPL-2.0-or-later WITH Classpath-exception-2.0")),
+            (
+                "GPL-2.0-or-later WITH Classpath-exception-2.0",
+                Some("GPL-2.0-or-later WITH Classpath-exception-2.0"),
+            ),
             ("MIT AND BSD-3-Clause", Some("MIT AND BSD-3-Clause")),
             ("BSD", None),
             ("GPL", None),

@@ -1,20 +1,18 @@
-//! `plimsoll explain`: a vulnerability or a package in, why it matches (or not) and what stands behind it out.
+//! `plimsoll explain`: a vulnerability, a package or a file in, what stands behind it out.
+
+mod file;
+mod package;
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use plimsoll_model::{Match, Package, ScanReport, schema};
+use plimsoll_model::{Match, Package, ScanReport};
 use plimsoll_vulndb::{
     Background, Comparison, Database, Error, SearchRow, SeverityBasis, compare_evidence, default_path,
 };
 
-use super::db;
+use super::{db, scan::SourceArguments, stored};
 use crate::exit::{Exit, Failure, escape};
-
-/// Longest report that is read, in bytes.
-const MAX_REPORT_BYTES: u64 = 1 << 30;
 
 /// Most matches that are explained, most rows of the database, and most files of one package that are shown.
 const MAX_MATCHES_SHOWN: usize = 200;
@@ -28,27 +26,23 @@ Examples:
   plimsoll scan IMAGE -o json=report.json
   plimsoll explain CVE-2024-3094 --report report.json
   plimsoll explain openssl report:report.json
+  plimsoll explain /usr/bin/redis-server redis:7
   plimsoll explain CVE-2024-3094        what the database says, without an image")]
 pub(crate) struct Arguments {
-    /// A vulnerability's id, or a package's name
-    #[arg(value_name = "CVE|PACKAGE")]
+    /// A vulnerability's id, a package's name, or a file's absolute path
+    #[arg(value_name = "CVE|PACKAGE|FILE")]
     name: String,
-    /// The same as --report FILE
-    #[arg(value_name = "report:FILE", value_parser = parse_target, conflicts_with = "report")]
-    target: Option<PathBuf>,
+    /// An image as for `plimsoll scan`, or report:FILE for what `plimsoll scan -o json` wrote
+    #[arg(conflicts_with = "report")]
+    target: Option<String>,
     /// A report that `plimsoll scan -o json` wrote
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Vulnerability database [default: where `plimsoll db import` puts it]
     #[arg(long, env = "PLIMSOLL_DB", value_name = "PATH")]
     db: Option<PathBuf>,
-}
-
-fn parse_target(text: &str) -> Result<PathBuf, String> {
-    match text.strip_prefix("report:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err("it is not report:FILE; scan the image with `plimsoll scan IMAGE -o json=FILE` first".to_owned()),
-    }
+    #[command(flatten)]
+    source: SourceArguments,
 }
 
 /// Runs `plimsoll explain`.
@@ -58,12 +52,23 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         target,
         report,
         db,
+        source,
     } = arguments;
-    let Some(path) = target.or(report) else {
-        let database = Database::open(&db.unwrap_or_else(default_path)).map_err(db::failure)?;
-        return explain_from_database(&name, &database);
+    let report = match (target, report) {
+        (Some(target), _) => stored::load(&target, &source, db.as_ref())?,
+        (None, Some(path)) => stored::read_report(&path)?,
+        (None, None) if name.starts_with('/') => {
+            let error = anyhow::anyhow!("explain {name}: it is a file, and no image is given");
+            return Err(Failure::new(Exit::Usage, error, "plimsoll explain FILE IMAGE"));
+        }
+        (None, None) => {
+            let database = Database::open(&db.unwrap_or_else(default_path)).map_err(db::failure)?;
+            return explain_from_database(&name, &database);
+        }
     };
-    let report = read_report(&path)?;
+    if name.starts_with('/') {
+        return db::print(&file::explain(&name, &report)?);
+    }
     // A report explains itself; without a database only the vectors and the origin of severities are missing.
     let database = match (Database::open(&db.clone().unwrap_or_else(default_path)), db) {
         (Ok(database), _) => Some(database),
@@ -73,40 +78,27 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     explain_from_report(&name, &report, database.as_ref())
 }
 
-fn read_report(path: &Path) -> Result<ScanReport, Failure> {
-    let context = || format!("read report {}", path.display());
-    let failed = |error: anyhow::Error| {
-        Failure::new(
-            Exit::Target,
-            error.context(context()),
-            "write one with `plimsoll scan IMAGE -o json=FILE`",
-        )
-    };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_REPORT_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(error.into()))?;
-    if bytes.len() as u64 > MAX_REPORT_BYTES {
-        return Err(failed(anyhow::anyhow!("it is longer than {MAX_REPORT_BYTES} bytes")));
-    }
-    let report: ScanReport = serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))?;
-    if report.schema != schema::SCAN_REPORT {
-        let error = anyhow::anyhow!("its schema is `{}`, not `{}`", report.schema, schema::SCAN_REPORT);
-        return Err(failed(error));
-    }
-    Ok(report)
-}
-
 fn explain_from_report(name: &str, report: &ScanReport, database: Option<&Database>) -> Result<Exit, Failure> {
+    let packages = package::called(name, report);
+    let mut text = String::new();
+    for package in &packages {
+        text += &package::explain(package, report)?;
+        text.push('\n');
+    }
     let Some(matches) = &report.matches else {
+        if !packages.is_empty() {
+            return db::print(&text);
+        }
         let error = anyhow::anyhow!("explain {name}: the report has no vulnerabilities, because none were looked for");
         return Err(Failure::new(Exit::Data, error, "scan again with a database"));
     };
     let wanted: Vec<&Match> = matches.iter().filter(|one| is_meant(name, one, report)).collect();
     if wanted.is_empty() {
-        return explain_absence(name, report, database);
+        return match packages.is_empty() {
+            true => explain_absence(name, report, database),
+            false => db::print(&text),
+        };
     }
-    let mut text = String::new();
     for &one in wanted.iter().take(MAX_MATCHES_SHOWN) {
         let background = database
             .map(|database| database.explain(one))
@@ -256,14 +248,7 @@ fn cvss_text(one: &Match, background: Option<&Background>) -> String {
 }
 
 fn package_lines(block: &mut Block, package: &Package, report: &ScanReport) {
-    let number = package.layer as usize;
-    let layer = report.layers.get(number).map_or(String::new(), |layer| {
-        let by = layer
-            .created_by
-            .as_deref()
-            .map_or(String::new(), |line| format!("  {line}"));
-        format!("{} of {}, {}{by}", number + 1, report.layers.len(), layer.diff_id)
-    });
+    let layer = file::layer_words(package.layer, report);
     block.line("layer", &layer);
     block.line("listed in", &package.evidence_path);
     let is_runnable = |path: &&String| {
@@ -293,19 +278,6 @@ fn package_lines(block: &mut Block, package: &Package, report: &ScanReport) {
 
 /// Why something that was asked for is not in the report.
 fn explain_absence(name: &str, report: &ScanReport, database: Option<&Database>) -> Result<Exit, Failure> {
-    let packages: Vec<&Package> = report
-        .sbom
-        .packages
-        .iter()
-        .filter(|package| is_called(package, name))
-        .collect();
-    if !packages.is_empty() {
-        let versions: Vec<String> = packages
-            .iter()
-            .map(|package| format!("{} {}", package.name, package.version))
-            .collect();
-        return db::print(&format!("{}: no known vulnerability\n", escape(&versions.join(", "))));
-    }
     let rows = match database {
         Some(database) => database.search(name, MAX_ROWS_SHOWN).map_err(db::failure)?,
         None => Vec::new(),

@@ -79,7 +79,9 @@ fn common(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in text.match_indices(FOLDER) {
         let rest = &text[at + FOLDER.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-.".contains(c)).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && !"-.".contains(c))
+            .unwrap_or(rest.len());
         let name = rest[..end].trim_end_matches(['.', '-']);
         let is_gnu = name.contains("GPL-") || name.starts_with("GFDL-");
         match is_gnu && later {
