@@ -1,6 +1,8 @@
 //! `plimsoll db`: build, look into and check the vulnerability database; compare versions.
 
 mod compare;
+mod pull;
+mod push;
 mod update;
 
 use std::io::Write as _;
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use plimsoll_model::Note;
+use plimsoll_scanner::artifact::ArtifactError;
 use plimsoll_vulndb::{Database, Error, ImportOptions, SearchRow, SourceSummary, Status, default_path};
 
 use crate::exit::{Exit, Failure, escape};
@@ -63,6 +66,10 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Put the database on a registry, as an artifact
+    Push(push::Arguments),
+    /// Get the database from a registry
+    Pull(pull::Arguments),
     /// Show what the database holds and how old it is
     Status {
         #[command(flatten)]
@@ -140,6 +147,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             plimsoll_vulndb::restore(&file, digest.as_deref(), &destination).map_err(failure)?;
             print(&format!("{} is what was exported\n", destination.display()))
         }
+        Command::Push(arguments) => push::run(arguments),
+        Command::Pull(arguments) => pull::run(arguments),
         Command::Status { place } => {
             let status = place.open()?.status().map_err(failure)?;
             print(&status_text(&status))
@@ -304,6 +313,41 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
 
 fn size(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
+}
+
+/// An artifact's errors with their exit codes and hints.
+pub(crate) fn artifact_failure(error: ArtifactError) -> Failure {
+    let (exit, hint) = match &error {
+        ArtifactError::Reference { .. } => (Exit::Usage, "write it as HOST/NAME:TAG"),
+        ArtifactError::Key { .. } => (
+            Exit::Usage,
+            "make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`",
+        ),
+        ArtifactError::Signature { .. } => (
+            Exit::Data,
+            "nothing was changed; ask the publisher for the right key, or whether the registry was tampered with",
+        ),
+        ArtifactError::Budget(_) => (
+            Exit::Data,
+            "run it again: the download is continued; or give it more --budget",
+        ),
+        ArtifactError::File { .. } => (
+            Exit::Target,
+            "check that the path exists, may be written, and that the disk is not full",
+        ),
+        ArtifactError::Digest { .. } | ArtifactError::Malformed { .. } => {
+            (Exit::Data, "nothing was changed; try another mirror")
+        }
+        error if error.is_not_found() => (
+            Exit::Data,
+            "check the reference; `plimsoll db push` puts a database there",
+        ),
+        _ => (
+            Exit::Data,
+            "check the network, the credentials and --plain-http; several references are tried in order",
+        ),
+    };
+    Failure::new(exit, error, hint)
 }
 
 /// The database's errors with their exit codes and hints.
