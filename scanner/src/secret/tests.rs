@@ -91,56 +91,49 @@ fn has(text: &str, kind: &SecretKind) -> bool {
 #[test]
 fn every_kind_finds_its_own_and_no_near_miss() {
     let mut runner = TestRunner::deterministic();
-    let mut count = 0;
+    let mut wrong = Vec::new();
     for kind in kinds() {
-        count += 1;
-        assert!(
-            Regex::new(&format!(r"\A(?-u:{})", kind.pattern)).is_ok(),
-            "{}",
-            kind.kind.id
-        );
+        let id = kind.kind.id;
         let mut kept = 0;
         for _ in 0..20 {
             let text = make(kind, &mut runner);
-            assert!(
-                kind.keywords.iter().any(|word| text.starts_with(word)),
-                "{}: {text}",
-                kind.kind.id
-            );
-            kept += usize::from(has(&format!("key = {text} \n"), kind));
-            // A keyword without what follows, and one that is the end of another word.
-            let keyword = kind.keywords[0];
-            assert!(
-                !has(keyword, kind) && !has(&format!("{keyword}=\n"), kind),
-                "{}",
-                kind.kind.id
-            );
-            if keyword.as_bytes()[0].is_ascii_alphanumeric() {
-                assert!(!has(&format!("x{text}"), kind), "{}: {text}", kind.kind.id);
+            if !kind.keywords.iter().any(|word| text.starts_with(word)) {
+                wrong.push(format!("{id}: no keyword begins {text}"));
             }
-            near_misses(kind, &text);
+            kept += usize::from(has(&format!("key = {text} \n"), kind));
+            wrong.extend(near_misses(kind, &text));
         }
         // Chance may make a placeholder, or a text without a digit.
-        assert!(kept >= 17, "{}: {kept} of 20", kind.kind.id);
+        if kept < 17 {
+            wrong.push(format!("{id}: {kept} of 20, such as {}", make(kind, &mut runner)));
+        }
     }
-    assert!(count >= 100, "{count}");
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(kinds().count() >= 100);
 }
 
-/// The same text with its secret cut, replaced by a placeholder, or with one character of its checksum changed.
-fn near_misses(kind: &SecretKind, text: &str) {
-    let Some((_, secret)) = found(text).into_iter().find(|(id, _)| *id == kind.kind.id) else {
-        return;
-    };
-    let placeholder = text.replace(&secret, &"x".repeat(secret.len()));
-    assert!(!has(&placeholder, kind), "{}: {placeholder}", kind.kind.id);
-    let cut = text.replace(&secret, &secret[..2]);
-    assert!(!has(&cut, kind), "{}: {cut}", kind.kind.id);
+/// Texts that are almost such a secret, and are found all the same: nothing after the keyword, a keyword that ends a longer
+/// word, a secret that is cut, that is a placeholder, or whose checksum is of another one.
+fn near_misses(kind: &SecretKind, text: &str) -> Vec<String> {
+    let keyword = kind.keywords[0];
+    let mut misses = vec![keyword.to_owned(), format!("{keyword}=\n")];
+    if keyword.as_bytes()[0].is_ascii_alphanumeric() {
+        misses.push(format!("x{text}"));
+    }
+    if let Some((_, secret)) = found(text).into_iter().find(|(id, _)| *id == kind.kind.id) {
+        misses.push(text.replace(&secret, &"x".repeat(secret.len())));
+        misses.push(text.replace(&secret, &secret[..2]));
+    }
     if matches!(kind.shape, Shape::Crc32Base62 | Shape::Crc32Hex | Shape::Bech32) {
         let at = text.len() - 10;
         let other = if text.as_bytes()[at] == b'2' { "3" } else { "2" };
-        let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
-        assert!(!has(&changed, kind), "{}: {changed}", kind.kind.id);
+        misses.push(format!("{}{other}{}", &text[..at], &text[at + 1..]));
     }
+    misses.retain(|miss| has(miss, kind));
+    misses
+        .into_iter()
+        .map(|miss| format!("{}: found in {miss}", kind.kind.id))
+        .collect()
 }
 
 #[test]
