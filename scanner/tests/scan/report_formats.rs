@@ -31,7 +31,7 @@ fn the_page_needs_nothing_else_and_says_what_was_found() {
         "exploited",
         "1:2.1",
         "too big",
-        "/var/lib/dpkg/status",
+        "&#x2f;var&#x2f;lib&#x2f;dpkg&#x2f;status",
     ] {
         assert!(page.contains(expected), "{expected}");
     }
@@ -57,7 +57,7 @@ fn hostile_text_stays_text_in_the_page() {
         // Two binaries of one source package share a row; one more match points nowhere.
         assert_eq!(
             page.matches("<div class=\"summary\"").count(),
-            usize::from(!text.is_empty()) * 3
+            usize::from(!text.is_empty()) * 2
         );
     }
 }
