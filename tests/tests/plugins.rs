@@ -32,6 +32,13 @@ const POINTS: &[Point] = &[
         "scanner/src/report.rs",
         "scanner/src/report/",
     ),
+    point("image check", "Check", "scanner/src/check.rs", "scanner/src/check/"),
+    point(
+        "watcher of contents",
+        "Watcher",
+        "scanner/src/layer/watch.rs",
+        "scanner/src/layer/watch/",
+    ),
     point("feed", "Feed", "vulndb/src/feed.rs", "vulndb/src/feed/"),
     point(
         "version scheme",

@@ -106,6 +106,11 @@ fn header(document: &Document<'_>, paint: &Paint, out: &mut dyn Write) -> io::Re
             count(document.tree.len(), "file")
         ),
     )?;
+    if let Some(base) = &report.base {
+        let name = if base.reference.is_empty() { "unnamed" } else { &base.reference };
+        let of = format!("{} of {layers}", base.layer_count);
+        line("Base", &format!("{}, {of} ({})", shown(name), shown(&base.evidence)))?;
+    }
     line("Packages", &report.sbom.packages.len().to_string())
 }
 
