@@ -2,6 +2,7 @@
 
 mod commands;
 mod exit;
+mod rule_files;
 
 use std::process::ExitCode;
 

@@ -90,6 +90,11 @@ impl RuleSet {
         shipped::files()
     }
 
+    /// The files of the rules over Kubernetes audit events that Plimsoll ships.
+    pub fn shipped_audit_files() -> Vec<RuleFile> {
+        shipped::audit_files()
+    }
+
     /// All rules in load order, disabled ones included.
     pub fn rules(&self) -> &[Rule] {
         &self.rules

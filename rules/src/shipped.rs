@@ -18,6 +18,9 @@ const FILES: &[(&str, &str)] = shipped![
     "command-and-control.yaml",
 ];
 
+/// Rules over Kubernetes audit events.
+const AUDIT_FILES: &[(&str, &str)] = shipped!["kubernetes-audit.yaml"];
+
 /// Scenarios of the shipped rules.
 pub(crate) const SCENARIOS: &[(&str, &str)] = shipped![
     "tests/execution.yaml",
@@ -28,7 +31,16 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = shipped![
 
 /// The shipped files, named as they are in the repository.
 pub(crate) fn files() -> Vec<RuleFile> {
-    FILES
+    named(FILES)
+}
+
+/// The shipped files of rules over Kubernetes audit events.
+pub(crate) fn audit_files() -> Vec<RuleFile> {
+    named(AUDIT_FILES)
+}
+
+fn named(files: &[(&str, &str)]) -> Vec<RuleFile> {
+    files
         .iter()
         .map(|(name, text)| RuleFile {
             name: format!("rules/content/{name}"),
@@ -44,8 +56,12 @@ mod tests {
 
     #[test]
     fn load_without_a_word() {
-        let loaded = RuleSet::load(&files()).unwrap_or_else(|errors| {
-            let files = files();
+        check(&files());
+        check(&audit_files());
+    }
+
+    fn check(files: &[RuleFile]) {
+        let loaded = RuleSet::load(files).unwrap_or_else(|errors| {
             let shown: Vec<String> = errors
                 .iter()
                 .map(|error| {

@@ -19,6 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             rules: Vec::new(),
             waivers: None,
         },
+        audit_rules: plimsoll_rules::RuleSet::default(),
         extent: Extent::Whole,
         scan_command: None,
     })

@@ -7,6 +7,7 @@ mod alerts;
 mod audit;
 mod events;
 mod images;
+mod kubernetes;
 mod overview;
 mod scans;
 mod session;
@@ -39,6 +40,7 @@ pub(crate) const ALL: &[&dyn Resource] = &[
     &audit::Resource,
     &events::Resource,
     &images::Resource,
+    &kubernetes::Resource,
     &overview::Resource,
     &scans::Resource,
     &session::Resource,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use plimsoll_rules::RuleSet;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 use crate::{
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) shutdown: watch::Receiver<bool>,
     /// Decides about reviews.
     pub(crate) admission: Admission,
+    /// Judges Kubernetes audit events.
+    pub(crate) audit_rules: RuleSet,
 }
 
 /// What an app is made from.
@@ -61,6 +64,8 @@ pub(crate) struct Parts {
     pub(crate) shutdown: watch::Receiver<bool>,
     /// Decides about reviews.
     pub(crate) admission: Admission,
+    /// Judges Kubernetes audit events.
+    pub(crate) audit_rules: RuleSet,
 }
 
 impl std::ops::Deref for App {
@@ -89,6 +94,7 @@ impl App {
             is_tls: parts.is_tls,
             shutdown: parts.shutdown,
             admission: parts.admission,
+            audit_rules: parts.audit_rules,
         }))
     }
 

@@ -6,6 +6,11 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 pub const MAX_SCAN_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// A batch of alerts, in bytes.
 pub const MAX_ALERT_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// A batch of Kubernetes audit events, in bytes: an API server cuts an event at 1.5 MiB and sends 400 in a batch, most of
+/// them of some kilobytes.
+pub const MAX_AUDIT_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Kubernetes audit events in one batch.
+pub const MAX_AUDIT_EVENTS: usize = 10_000;
 /// Alerts in one batch.
 pub const MAX_ALERTS_IN_BATCH: usize = 1_000;
 /// One stored alert, in bytes of JSON.

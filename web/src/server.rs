@@ -14,6 +14,7 @@ use axum_server::{
     Handle,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
+use plimsoll_rules::RuleSet;
 use tokio::sync::watch;
 
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// What a server is started with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Options {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -38,6 +39,8 @@ pub struct Options {
     pub allow_insecure: bool,
     /// What admission decides by.
     pub policy: PolicySource,
+    /// What judges Kubernetes audit events.
+    pub audit_rules: RuleSet,
     /// How much of the server is there.
     pub extent: Extent,
     /// Program and first arguments that scan one image (its reference is added) and print the report as JSON; `None`
@@ -104,6 +107,7 @@ impl Server {
             is_tls: tls.is_some(),
             shutdown: ends,
             admission,
+            audit_rules: options.audit_rules,
         });
         Ok(Self {
             app,

@@ -6,6 +6,7 @@ mod fixture;
 mod flow;
 mod harness;
 mod input;
+mod kubernetes;
 mod live;
 mod queue;
 mod recorded;

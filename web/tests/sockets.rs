@@ -37,6 +37,7 @@ fn options(folder: &tempfile::TempDir) -> Options {
             rules: Vec::new(),
             waivers: None,
         },
+        audit_rules: plimsoll_rules::RuleSet::default(),
         extent: Extent::Whole,
         scan_command: None,
     }

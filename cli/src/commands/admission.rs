@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use plimsoll_rules::RuleSet;
 use plimsoll_web::{Extent, Options, PolicySource};
 
 use super::serve;
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             rules: arguments.policy,
             waivers: arguments.waivers,
         },
+        audit_rules: RuleSet::default(),
         extent: Extent::AdmissionOnly,
         scan_command: None,
     })

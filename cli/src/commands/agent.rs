@@ -2,16 +2,15 @@
 
 use std::{
     fs,
-    io::IsTerminal as _,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use plimsoll_rules::{Diagnostic, RuleFile, RuleSet};
+use plimsoll_rules::RuleSet;
 use plimsoll_runtime::{
     agent::{self, AgentError, Options, Summary},
     output::{OutputError, OutputOptions, OutputSummary, Pace, ServerOptions},
@@ -19,11 +18,12 @@ use plimsoll_runtime::{
     sink::{self, Sink, SinkOptions},
 };
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    rule_files,
+};
 
-/// Longest rule file, and most of them in a folder.
-const MAX_RULE_FILE_BYTES: u64 = 16 << 20;
-const MAX_RULE_FILES: usize = 1_000;
+mod enforce;
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -97,6 +97,8 @@ pub(crate) struct Arguments {
     /// Replay a recording instead of watching this machine
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
+    #[command(flatten)]
+    enforcement: enforce::Arguments,
     /// Name of this node in alerts; default: the host's name, in a replay the recorded one
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
@@ -106,18 +108,27 @@ pub(crate) struct Arguments {
 enum Command {
     /// Say which sensors this kernel allows, and what goes unseen without the others
     Doctor,
+    /// End what an agent that is no more still refuses (--enforce-stays)
+    Release,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    if let Some(Command::Doctor) = arguments.command {
-        return doctor();
+    match arguments.command {
+        Some(Command::Doctor) => return doctor(),
+        Some(Command::Release) => return release(),
+        None => {}
     }
-    let rules = load_rules(&arguments.rules, arguments.no_shipped_rules)?;
+    let shipped = match arguments.no_shipped_rules {
+        true => Vec::new(),
+        false => RuleSet::shipped_files(),
+    };
+    let rules = rule_files::load(shipped, &arguments.rules)?;
     let (sinks, outputs) = (open_sinks(&arguments)?, outputs(&arguments));
     let options = Options {
         images: arguments.images,
         rules,
         node: arguments.node,
+        enforcement: enforce::enforcement(&arguments.enforcement),
         record: arguments.record,
         sinks,
         outputs,
@@ -173,6 +184,12 @@ fn doctor() -> Result<Exit, Failure> {
     })
 }
 
+fn release() -> Result<Exit, Failure> {
+    let count = plimsoll_runtime::enforce::release();
+    eprintln!("{count} links of an agent that is no more were taken off");
+    Ok(Exit::Go)
+}
+
 fn open_sinks(arguments: &Arguments) -> Result<Vec<Box<dyn Sink>>, Failure> {
     let options = SinkOptions {
         explain: arguments.explain,
@@ -211,74 +228,6 @@ fn outputs(arguments: &Arguments) -> Option<OutputOptions> {
         updates: arguments.updates,
         pace: Pace::NORMAL,
     })
-}
-
-fn load_rules(paths: &[PathBuf], no_shipped_rules: bool) -> Result<RuleSet, Failure> {
-    let mut files = match no_shipped_rules {
-        true => Vec::new(),
-        false => RuleSet::shipped_files(),
-    };
-    for path in paths {
-        for file in rule_files(path).map_err(|error| unreadable(path, error))? {
-            let text = read_rule_file(&file).map_err(|error| unreadable(&file, error))?;
-            files.push(RuleFile {
-                name: file.display().to_string(),
-                text,
-            });
-        }
-    }
-    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let show = |diagnostics: &[Diagnostic]| {
-        for one in diagnostics {
-            let source = files.iter().find(|file| file.name == one.file);
-            eprintln!("{}", one.render(source.map(|file| file.text.as_str()), is_coloured));
-        }
-    };
-    let loaded = RuleSet::load(&files).map_err(|diagnostics| {
-        show(&diagnostics);
-        let error = anyhow::anyhow!("load rules: {} errors and warnings, listed above", diagnostics.len());
-        Failure::new(
-            Exit::Usage,
-            error,
-            "correct the rule files (`plimsoll rules check` says the same), or leave them out",
-        )
-    })?;
-    show(&loaded.diagnostics);
-    Ok(loaded.rules)
-}
-
-fn rule_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)?.take(MAX_RULE_FILES) {
-        let file = entry?.path();
-        if file
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml")
-        {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read_rule_file(path: &Path) -> std::io::Result<String> {
-    if fs::metadata(path)?.len() > MAX_RULE_FILE_BYTES {
-        return Err(std::io::Error::other(format!("is over {MAX_RULE_FILE_BYTES} bytes")));
-    }
-    fs::read_to_string(path)
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    let context = anyhow::Error::new(error).context(format!("read rules from {}", path.display()));
-    Failure::new(
-        Exit::Usage,
-        context,
-        "give --rules a readable YAML file or a folder of them",
-    )
 }
 
 /// SIGINT and SIGTERM end the agent after it has told what it knows.
@@ -361,6 +310,9 @@ fn report(summary: &Summary) {
         (counts.untracked_processes, "processes not tracked"),
         (counts.unknown_containers, "containers not identified in time"),
         (summary.undelivered, "alerts or notices not written"),
+        (summary.tallies.expected_writes, "expected writes not told by the kernel"),
+        (summary.tallies.would_refuse, "acts would have been refused"),
+        (summary.tallies.refused, "acts refused"),
     ];
     for output in &summary.outputs {
         eprintln!(

@@ -3,16 +3,18 @@
 mod bench;
 
 use std::{
-    fs,
     io::{IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_rules::{Diagnostic, DiagnosticSeverity, Loaded, Rule, RuleFile, RuleSet, Source, fields, scenario};
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure, escape};
+use crate::{
+    exit::{Exit, Failure, escape},
+    rule_files,
+};
 
 /// Check, list, explain, test and measure rules
 #[derive(Args)]
@@ -107,50 +109,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
-/// Rule files named on a command line; folders give their *.yaml and *.yml files in the order of their names.
-fn read(paths: &[PathBuf]) -> Result<Vec<RuleFile>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        for file in expand(path)? {
-            files.push(RuleFile {
-                name: file.display().to_string(),
-                text: fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?,
-            });
-        }
-    }
-    Ok(files)
-}
-
-fn expand(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let file = entry.map_err(|error| unreadable(path, error))?.path();
-        let is_yaml = file
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && file.is_file() {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    let error = anyhow::Error::new(error).context(format!("read {}", path.display()));
-    Failure::new(Exit::Usage, error, "give readable YAML files or folders of them")
-}
-
 /// The files named on the command line; the shipped ones when there are none.
 fn files(paths: &[PathBuf]) -> Result<Vec<RuleFile>, Failure> {
     if paths.is_empty() {
-        Ok(RuleSet::shipped_files())
+        let mut files = RuleSet::shipped_files();
+        files.extend(RuleSet::shipped_audit_files());
+        Ok(files)
     } else {
-        read(paths)
+        rule_files::read(paths)
     }
 }
 
@@ -196,7 +162,7 @@ fn check(paths: &[PathBuf], with_shipped: bool, format: Format) -> Result<Exit, 
     } else {
         Vec::new()
     };
-    files.extend(read(paths)?);
+    files.extend(rule_files::read(paths)?);
     let (rule_count, diagnostics, is_loadable) = match RuleSet::load(&files) {
         Ok(loaded) => (loaded.rules.rules().len(), loaded.diagnostics, true),
         Err(diagnostics) => (0, diagnostics, false),
@@ -329,7 +295,7 @@ fn one_line(text: &str) -> String {
 
 fn test(paths: &[PathBuf], rules: &[PathBuf]) -> Result<Exit, Failure> {
     let mut files = RuleSet::shipped_files();
-    files.extend(read(rules)?);
+    files.extend(rule_files::read(rules)?);
     let rules = loaded(&files)?.rules;
     let scenarios: Vec<(String, String)> = if paths.is_empty() {
         let shipped = scenario::shipped();
@@ -338,7 +304,10 @@ fn test(paths: &[PathBuf], rules: &[PathBuf]) -> Result<Exit, Failure> {
             .map(|(name, text)| (name.to_owned(), text.to_owned()))
             .collect()
     } else {
-        read(paths)?.into_iter().map(|file| (file.name, file.text)).collect()
+        rule_files::read(paths)?
+            .into_iter()
+            .map(|file| (file.name, file.text))
+            .collect()
     };
     let (mut passed, mut failed) = (0, 0);
     let mut text = String::new();

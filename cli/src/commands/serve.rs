@@ -8,10 +8,14 @@ use std::{
 };
 
 use anyhow::Context as _;
+use plimsoll_rules::RuleSet;
 use plimsoll_web::{Error, Extent, FIRST_USER, Options, PolicySource, Server, TlsFiles};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    rule_files,
+};
 
 /// Where to listen and what to keep where.
 #[derive(clap::Args)]
@@ -47,6 +51,9 @@ pub(crate) struct Arguments {
     /// Waivers, beside those entered in the dashboard
     #[arg(long, value_name = "FILE")]
     waivers: Option<PathBuf>,
+    /// Rule file or folder that judges Kubernetes audit events, beside the shipped rules; may be given several times
+    #[arg(long, value_name = "PATH")]
+    audit_rules: Vec<PathBuf>,
     /// Leave queued scans to others
     #[arg(long)]
     skip_scan_queue: bool,
@@ -63,6 +70,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             rules: arguments.policy,
             waivers: arguments.waivers,
         },
+        audit_rules: rule_files::load(RuleSet::shipped_audit_files(), &arguments.audit_rules)?,
         extent: Extent::Whole,
         scan_command: if arguments.skip_scan_queue {
             None

@@ -8,6 +8,7 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode},
 };
+use plimsoll_rules::RuleSet;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -85,6 +86,7 @@ impl Harness {
             is_tls: false,
             shutdown: ends,
             admission: Admission::load(policy).unwrap(),
+            audit_rules: RuleSet::load(&RuleSet::shipped_audit_files()).unwrap().rules,
         });
         Self {
             router: router::whole(&app),

@@ -369,12 +369,7 @@ fn group_key(alert: &Alert) -> String {
     let image = alert.image.as_ref().map(|image| image.reference.as_str());
     let namespace = alert.pod.as_ref().map(|pod| pod.namespace.as_str());
     let mut hasher = Sha256::new();
-    for part in [
-        Some(alert.rule.as_str()),
-        image,
-        namespace,
-        Some(executable(alert)),
-    ] {
+    for part in [Some(alert.rule.as_str()), image, namespace, Some(executable(alert))] {
         let part = part.unwrap_or_default();
         hasher.update(part.len().to_le_bytes());
         hasher.update(part);

@@ -84,7 +84,7 @@ export interface AlertDocument {
   image: { reference: string; manifest_digest: string | null; config_digest: string | null } | null;
   pod: { name: string; namespace: string; uid: string } | null;
   phase: string | null;
-  process: ProcessSummary;
+  process: ProcessSummary | null;
   ancestry: ProcessSummary[];
   observed: string;
   expected: { text: string; evidence: Evidence[]; confidence: string }[];
