@@ -1,6 +1,8 @@
 //! What Java archives say of themselves in, packages out: Maven's own coordinates where a build left them, else the manifest,
 //! else the name of the file.
 
+mod groups;
+
 use plimsoll_model::{FileEntry, FileKind, Note, NoteKind, Package, PackageKind};
 
 use super::{Catalog, Cataloger, Input, Want, language};
@@ -156,13 +158,22 @@ fn version_of(archive: &Archive, of_name: Option<&str>) -> Option<String> {
     found.split_whitespace().next().map(str::to_owned)
 }
 
-/// The group from what is made of group and artifact: OSGi's symbolic name and Java's module name.
+/// The group from what says it, else from what is made of group and artifact: OSGi's symbolic name and Java's module name.
 fn group_of(archive: &Archive, artifact: &str) -> Option<String> {
     for name in ["Group-Id", "Implementation-Vendor-Id"] {
         if let Some(group) = attribute(archive, name).filter(|text| is_group(text)) {
             return Some(group.to_owned());
         }
     }
+    // Nebula's plug-ins for Gradle write `io.micrometer#micrometer-commons;1.13.4`.
+    let title = attribute(archive, "Implementation-Title").and_then(|title| title.split_once('#'));
+    if let Some((group, _)) = title.filter(|(group, rest)| is_group(group) && rest.starts_with(artifact)) {
+        return Some(group.to_owned());
+    }
+    named_by_parts(archive, artifact).or_else(|| groups::known(artifact).map(str::to_owned))
+}
+
+fn named_by_parts(archive: &Archive, artifact: &str) -> Option<String> {
     ["Bundle-SymbolicName", "Automatic-Module-Name"]
         .iter()
         .find_map(|name| {
@@ -261,7 +272,7 @@ mod tests {
                     ("Automatic-Module-Name", "spring.core"),
                     ("Implementation-Version", "6.1"),
                 ],
-                &[":spring-core:6.1"],
+                &["org.springframework:spring-core:6.1"],
             ),
             ("guava-33.3.0-jre.jar", &[], &[":guava:33.3.0-jre"]),
             ("app.jar", &[("Implementation-Version", "unknown")], &[]),

@@ -48,12 +48,16 @@ impl Cataloger for Npm {
     }
 }
 
+/// Folders of packages: npm's, and those of Debian's packages.
+const FOLDERS: &[&str] = &["/node_modules/", "/usr/share/nodejs/", "/usr/lib/nodejs/"];
+
 /// `node_modules/NAME/package.json` or `node_modules/@SCOPE/NAME/package.json`: others belong to tests and parts of packages.
 fn is_manifest(path: &str) -> bool {
     let Some(folder) = path.strip_suffix("/package.json") else {
         return false;
     };
-    let Some((_, name)) = folder.rsplit_once("/node_modules/") else {
+    let below = FOLDERS.iter().filter_map(|place| Some(folder.rsplit_once(place)?.1));
+    let Some(name) = below.min_by_key(|name| name.len()) else {
         return false;
     };
     match name.split_once('/') {
@@ -83,6 +87,10 @@ mod tests {
             ("/app/node_modules/a/test/package.json", false),
             ("/app/node_modules/@s/a/esm/package.json", false),
             ("/app/package.json", false),
+            ("/usr/share/nodejs/semver/package.json", true),
+            ("/usr/share/nodejs/@types/semver/package.json", true),
+            ("/usr/share/nodejs/semver/node_modules/a/package.json", true),
+            ("/usr/share/nodejs/semver/bin/package.json", false),
             ("/node_modules/package.json", false),
         ] {
             assert_eq!(is_manifest(path), expected, "{path}");

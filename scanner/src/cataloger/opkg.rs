@@ -14,15 +14,9 @@ pub(super) struct Opkg;
 /// Where distributions have the folder of status file and lists.
 const FOLDERS: &[&str] = &["/usr/lib/opkg/", "/var/lib/opkg/", "/opt/lib/opkg/"];
 
-const FIELDS: &[&str] = &[
-    "Package",
-    "Status",
-    "Version",
-    "Architecture",
-    "Source",
-    "Maintainer",
-    "License",
-];
+const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture"];
+/// The status file leaves these out; a package's own control file has them.
+const CONTROL_FIELDS: &[&str] = &["Source", "Maintainer", "License"];
 
 impl Cataloger for Opkg {
     fn name(&self) -> &'static str {
@@ -35,7 +29,8 @@ impl Cataloger for Opkg {
             return Some(Want::EveryVersion);
         }
         let name = file.strip_prefix("info/")?;
-        (name.ends_with(".list") && !name.contains('/')).then_some(Want::Newest)
+        let is_wanted = name.ends_with(".list") || name.ends_with(".control");
+        (is_wanted && !name.contains('/')).then_some(Want::Newest)
     }
 
     fn catalog(&self, input: &Input<'_>) -> Catalog {
@@ -64,6 +59,7 @@ impl Cataloger for Opkg {
                 let key = (package.name.clone(), package.version.clone());
                 package.layer = first_layers.get(&key).copied().unwrap_or(entry.layer);
                 package.files = files(folder, &package.name, input, &mut catalog.notes);
+                describe(&mut package, folder, input);
                 catalog.packages.push(package);
             }
         }
@@ -93,11 +89,7 @@ fn package(paragraph: &paragraphs::Paragraph, status: &str, input: &Input<'_>) -
     }
     Some(Package {
         kind: PackageKind::Opkg,
-        // OpenWrt names the folder of its recipe: `feeds/base/package/utils/busybox`.
-        source: field("Source").map(|source| SourcePackage {
-            name: source.rsplit('/').next().unwrap_or(&source).to_owned(),
-            version: version.clone(),
-        }),
+        source: None,
         name,
         version,
         architecture,
@@ -105,11 +97,28 @@ fn package(paragraph: &paragraphs::Paragraph, status: &str, input: &Input<'_>) -
         layer: 0,
         evidence_path: status.to_owned(),
         files: Vec::new(),
-        licences: field("License").into_iter().collect(),
-        maintainer: field("Maintainer"),
+        licences: Vec::new(),
+        maintainer: None,
         owner: None,
         cpes: Vec::new(),
     })
+}
+
+/// Adds what the package's control file says.
+fn describe(package: &mut Package, folder: &str, input: &Input<'_>) {
+    let path = format!("{folder}info/{}.control", package.name);
+    let content = input.tree.content(&path).unwrap_or_default();
+    let Some(mut paragraph) = paragraphs::read(content, CONTROL_FIELDS).next() else {
+        return;
+    };
+    let mut field = |name: &str| paragraph.remove(name).filter(|value| !value.is_empty());
+    // OpenWrt names the folder of its recipe: `feeds/base/package/utils/busybox`.
+    package.source = field("Source").map(|source| SourcePackage {
+        name: source.rsplit('/').next().unwrap_or(&source).to_owned(),
+        version: package.version.clone(),
+    });
+    package.licences.extend(field("License"));
+    package.maintainer = field("Maintainer");
 }
 
 fn first_layers(input: &Input<'_>, status: &str) -> BTreeMap<(String, String), u32> {
