@@ -266,6 +266,7 @@ mod tests {
         Dpkg.catalog(&Input {
             tree,
             versions: &versions,
+            is_source_tree: false,
             os: Some(&os),
         })
     }

@@ -40,7 +40,13 @@ fn a_program_of_spring_boot_has_the_libraries_that_maven_lists() {
     ];
     let mut found = listed(&scan);
     found.sort();
-    assert_eq!(found, expected("maven/harbour.expected", &more));
+    // Starters are empty: the plug-in leaves them out of the archive.
+    let is_packed = |line: &String| !line.contains(":spring-boot-starter");
+    let packed: Vec<String> = expected("maven/harbour.expected", &more)
+        .into_iter()
+        .filter(is_packed)
+        .collect();
+    assert_eq!(found, packed);
     let guava = scan
         .sbom
         .packages
@@ -114,7 +120,7 @@ fn libraries_that_came_with_a_package_of_the_system_name_it_once() {
     let python =
         debian("python3-six", &format!("/{info}\n")).file(info, "Metadata-Version: 1.2\nName: six\nVersion: 1.16.0\n");
     let fat = debian("harbour", "/opt/harbour.jar\n").file("opt/harbour.jar", fixture("maven/harbour-1.4.2.jar"));
-    for (layer, libraries) in [(java, 4), (node, 1), (python, 1), (fat, 34)] {
+    for (layer, libraries) in [(java, 4), (node, 1), (python, 1), (fat, 32)] {
         let scan = scan(layer);
         assert_eq!(incomplete(&scan.notes).len(), 0, "{:?}", scan.notes);
         let [system, rest @ ..] = &scan.sbom.packages[..] else {

@@ -6,7 +6,6 @@ use super::Locked;
 
 #[derive(Deserialize)]
 struct Lock {
-    #[serde(default)]
     packages: Vec<Package>,
     #[serde(default, rename = "packages-dev")]
     development: Vec<Package>,

@@ -35,7 +35,6 @@ pub(super) fn toml(text: &str) -> Result<Vec<Locked>, String> {
 
 #[derive(Deserialize)]
 struct Pipfile {
-    #[serde(default)]
     default: BTreeMap<String, Pinned>,
     #[serde(default)]
     develop: BTreeMap<String, Pinned>,

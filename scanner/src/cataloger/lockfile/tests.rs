@@ -70,8 +70,8 @@ fn cut_and_changed_files_never_panic() {
     for (path, _) in CASES {
         let content = fs::read(format!("{FOLDER}{path}")).unwrap();
         let path = format!("/app/{path}");
-        // The small ones at every byte, the others as often.
-        let step = content.len() / 2000 + 1;
+        // The small ones at every byte, the others at 500 places.
+        let step = content.len() / 500 + 1;
         for cut in (0..content.len()).step_by(step) {
             cataloged(&path, &content[..cut]);
             let mut changed = content.clone();

@@ -41,6 +41,7 @@ fn catalog(name: &str, content: Vec<u8>) -> Catalog {
     Rpm.catalog(&Input {
         tree: &tree,
         versions: &Versions::default(),
+        is_source_tree: false,
         os: None,
     })
 }

@@ -2,8 +2,8 @@
 
 use std::io::{Cursor, Write as _};
 
+use ::zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use plimsoll_model::NoteKind;
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::*;
 
