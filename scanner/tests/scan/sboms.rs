@@ -1,7 +1,7 @@
 //! Bills of materials as input: what we write reads back the same; what others write is mapped or noted; what is broken is
 //! an error, never a clean image.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use plimsoll_model::{NoteKind, OsRelease, PackageKind, Sbom};
 use plimsoll_scanner::{Scan, ScanError, report};
@@ -182,4 +182,56 @@ fn broken_and_hostile_documents_are_errors() {
     }
     let error = read("{\"hello\": 1}").unwrap_err();
     assert!(matches!(error, ScanError::NotAnImage { .. }), "{error}");
+}
+
+/// What matching looks at of the operating system's packages.
+fn system_packages(sbom: &Sbom) -> BTreeSet<String> {
+    let of_system = sbom.packages.iter().filter(|package| package.kind.is_of_os());
+    of_system
+        .map(|package| {
+            let source = package.source.as_ref().unwrap();
+            format!(
+                "{} {} from {} {}",
+                package.name, package.version, source.name, source.version
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn what_syft_writes_of_a_real_image_names_the_same_packages() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let (syft, image) = (root.join("validators/venv/bin/syft"), root.join("demo/images/redis"));
+    if !syft.exists() || !image.join("index.json").exists() {
+        eprintln!("SKIPPED: no Syft (scripts/validators.sh installs it), or no image in target/demo/images");
+        return;
+    }
+    let ours = scan_target(image.to_str().unwrap()).unwrap().sbom;
+    let folder = tempfile::tempdir().unwrap();
+    let formats = [
+        "cyclonedx-json",
+        "cyclonedx-xml",
+        "spdx-json",
+        "spdx-tag-value",
+        "syft-json",
+    ];
+    let path = |format: &str| folder.path().join(format);
+    let mut command = Command::new(syft);
+    command.args(["scan", "-q"]).arg(format!("oci-dir:{}", image.display()));
+    for format in formats {
+        command.arg("-o").arg(format!("{format}={}", path(format).display()));
+    }
+    assert!(
+        command
+            .env("SYFT_CHECK_FOR_APP_UPDATE", "false")
+            .status()
+            .unwrap()
+            .success()
+    );
+    for format in formats {
+        let theirs = scan_target(path(format).to_str().unwrap()).unwrap().sbom;
+        assert_eq!(system_packages(&theirs), system_packages(&ours), "{format}");
+        let release = |sbom: &Sbom| sbom.os.as_ref().map(|os| (os.id.clone(), os.version_id.clone()));
+        assert_eq!(release(&theirs), release(&ours), "{format}");
+    }
 }
