@@ -1,12 +1,13 @@
 //! `plimsoll scan`: an image's packages, vulnerabilities, files and profile.
 
-mod engines;
 mod base;
+mod engines;
 mod judge;
 mod output;
 mod progress;
 mod push;
 mod registry;
+mod vex;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -23,6 +24,7 @@ use self::{
     output::{Output, load_template, outputs, parse_output, write_reports},
     progress::Bar,
     push::ServerArguments,
+    vex::VexArguments,
 };
 use crate::exit::{Exit, Failure};
 
@@ -50,6 +52,8 @@ pub(crate) struct Arguments {
     /// The image that this one was built on, by the layers that they share; may be given several times. `auto`: as the history tells
     #[arg(long, value_name = "IMAGE|auto")]
     base: Vec<String>,
+    #[command(flatten)]
+    vex: VexArguments,
     #[command(flatten)]
     policy: PolicyArguments,
     #[command(flatten)]
@@ -90,6 +94,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         db_max_age,
         skip_vulnerabilities,
         base,
+        vex,
         policy,
         server,
         source,
@@ -98,9 +103,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let outputs = outputs(output)?;
     let template = load_template(&outputs, template.as_deref())?;
     let judge = policy.load(skip_vulnerabilities)?;
+    let vex = vex.load()?;
     let server = server.connect()?;
     let scanned = scan_image(&target, &source)?;
-    let (found, missing) = match skip_vulnerabilities {
+    let (mut found, missing) = match skip_vulnerabilities {
         true => (Found::default(), None),
         false => match find_vulnerabilities(db, db_max_age, &scanned.sbom) {
             Ok(mut found) => {
@@ -110,6 +116,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             Err(failure) => (Found::default(), Some(failure)),
         },
     };
+    if let Some(matches) = found.matches.take() {
+        found.matches = Some(vex.apply(matches, &scanned, &mut found.notes)?);
+    }
     let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, plimsoll_rules::packs::shipped());
     if !base.is_empty() {
         report.base = base::find(&base, &report, &source_options(&source)?)?;
