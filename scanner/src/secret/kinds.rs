@@ -171,7 +171,7 @@ const MODELS: &[SecretKind] = &[
 
 #[rustfmt::skip]
 const KEYS: &[SecretKind] = &[
-    row("secret-private-key", Critical, "private key", &["-----BEGIN "],
+    row("secret-private-key", High, "private key", &["-----BEGIN "],
         r"-----BEGIN (?:RSA |EC |DSA |OPENSSH )?PRIVATE KEY-----(?:\\r)?(?:\\n|\s){1,4}([A-Za-z0-9+/=\s\\]{64,2000})", Key),
     row("secret-encrypted-private-key", Medium, "private key behind a passphrase", &["-----BEGIN "],
         r"-----BEGIN (?:ENCRYPTED PRIVATE KEY-----\s{1,4}|(?:RSA |EC |DSA )PRIVATE KEY-----\s{1,4}Proc-Type: 4,ENCRYPTED\s{1,4}DEK-Info: [A-Z0-9-]{4,20},[0-9A-F]{8,64}\s{1,8})([A-Za-z0-9+/=\s]{64,2000})", Random),

@@ -15,7 +15,8 @@ const MAX_SHOWN: usize = 12;
 const MAX_LINKS: usize = 40;
 
 pub(super) fn explain(path: &str, report: &ScanReport) -> Result<String, Failure> {
-    let Some(file) = find(path, report) else {
+    // `/lib` and `/bin` are links on most systems, and reports have no folders.
+    let Some(file) = find(path, report).or_else(|| find(&format!("/usr{path}"), report)) else {
         let known = report
             .findings
             .iter()
@@ -213,7 +214,9 @@ fn facts(file: &FileEntry, report: &ScanReport, block: &mut Block) {
         };
         subject || object
     };
-    let about: Vec<&Fact> = report.profile.facts.iter().filter(is_about).collect();
+    let mut about: Vec<&Fact> = report.profile.facts.iter().filter(is_about).collect();
+    // Of libraries there are many, and they say least.
+    about.sort_by_key(|fact| matches!(fact.action, Action::Load(_)));
     if report.profile.main.as_ref().is_some_and(|main| main.path.matches(path)) {
         block.line("role", "the program that the image is for");
     }
