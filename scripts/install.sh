@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs, on a bare Debian 12, what building, testing and the demo need from Debian. Silent when all is there.
-#   scripts/install.sh [--tests | --kubernetes]          as root
+#   scripts/install.sh [--tests | --behaviour | --kubernetes]          as root
 set -euo pipefail
 
 # One line per need: the command (or file) that shows it is there, and Debian's package.
@@ -38,7 +38,19 @@ if [ "${1:-}" = --tests ]; then
     "promtool:prometheus"       # reads the server's metrics
     "umoci:umoci"               # bundles for plain runc
     "/usr/lib/python3.11/ensurepip:python3-venv" # validators from the Python index
-    "htpasswd:apache2-utils"    # a registry with passwords
+    "htpasswd:apache2-utils"    # a registry with passwords; HTTP load
+    "/bin/busybox:busybox-static" # an image without a distribution
+    "pgbench:postgresql-contrib"
+  )
+elif [ "${1:-}" = --behaviour ]; then
+  needs+=(
+    "/bin/busybox:busybox-static"
+    "javac:default-jdk-headless"
+    "go:golang-go"
+    "ab:apache2-utils"          # HTTP load
+    "mariadb-slap:mariadb-client"
+    "sysbench:sysbench"
+    "pgbench:postgresql-contrib"
   )
 elif [ "${1:-}" = --kubernetes ]; then
   needs+=(

@@ -6,6 +6,7 @@ mod inflate;
 mod inventory;
 mod pax;
 mod sparse;
+mod stargz;
 pub(crate) mod tar;
 pub(crate) mod watch;
 
@@ -28,6 +29,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) entries: AtomicU64,
     /// Bytes of kept contents so far.
     pub(crate) kept_bytes: AtomicU64,
+    /// Bytes of contents that may be kept.
+    pub(crate) kept_limit: u64,
     /// Whether the target is a folder of sources and no image.
     pub(crate) is_source_tree: bool,
 }
@@ -97,6 +100,7 @@ pub(crate) fn read(index: u32, name: &str, source: &mut (dyn Read + Send), share
         let blob = inflater
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        stargz::drop_own_files(&mut inventory.entries);
         let mut notes = inventory.notes;
         if let Some(error) = &content.error {
             let kind = match error {

@@ -33,6 +33,6 @@ pub use cache::LayerCache;
 pub use error::{RegistryFailure, ScanError};
 pub use progress::{Progress, Silent, Total};
 pub use registry::{Mirror, RegistryError, RegistryOptions};
-pub use scan::{Scan, ScanOptions, scan};
+pub use scan::{MIN_MEMORY_BYTES, Scan, ScanOptions, scan};
 pub use target::{Target, parse_platform};
 pub use tree::Tree;

@@ -209,3 +209,6 @@ pub(crate) const MAX_FOLDER_NAMES: usize = 1_000_000;
 /// Bytes of one entry of the layer cache, as it is stored and as it is inflated: what a layer may keep, and its list of
 /// files.
 pub(crate) const MAX_CACHE_ENTRY_BYTES: u64 = 1 << 30;
+
+/// Bytes of buffers that a layer takes while it is read: chunks, the decoder's window, what is known of an ELF file.
+pub(crate) const LAYER_BUFFER_BYTES: u64 = 4 << 20;

@@ -26,11 +26,17 @@ pub struct ScanOptions<'a> {
     pub source: SourceOptions,
     /// Layers that are read at the same time, at least 1. Each takes two threads and about 2 MiB.
     pub parallel_layers: usize,
+    /// Bytes that contents and buffers may take; what does not fit is noted and not looked into. At least
+    /// [`MIN_MEMORY_BYTES`]; `None`: as much as the limits allow. The list of files is not counted: about 300 bytes each.
+    pub memory_bytes: Option<u64>,
     /// Layers that were read before; `None`: everything is read.
     pub cache: Option<LayerCache>,
     /// Who watches.
     pub progress: &'a dyn Progress,
 }
+
+/// The least memory that a scan can be given: buffers of two layers and the contents of a small image.
+pub const MIN_MEMORY_BYTES: u64 = 16 << 20;
 
 /// What a scan learned.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::{path::PathBuf, time::Duration};
 
 use plimsoll_model::{Decision, Match, Note, Sbom, ScanReport};
 use plimsoll_scanner::{
-    Scan, ScanError, ScanOptions, Silent, Target, parse_platform, report, scan, source::SourceOptions,
+    MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform, report, scan, source::SourceOptions,
 };
 use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, default_path};
 
@@ -68,6 +68,9 @@ pub(crate) struct SourceArguments {
     /// Which image of a multi-platform one: os/architecture[/variant] [default: linux on this processor]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
+    /// Most memory, in MiB, for contents and buffers; what does not fit is noted [default: 96 and buffers]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(MIN_MEMORY_BYTES >> 20..1 << 20))]
+    memory: Option<u64>,
     #[command(flatten)]
     registry: RegistryArguments,
     #[command(flatten)]
@@ -167,6 +170,7 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
         &target,
         &ScanOptions {
             source: source_options(arguments)?,
+            memory_bytes: arguments.memory.map(|mib| mib << 20),
             cache: arguments.cache.cache(arguments.registry.home()),
             parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
             progress: match &bar {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cataloger::{self, Want},
     check, elf,
-    limits::{MAX_ENTRIES, MAX_KEPT_BYTES, MAX_KEPT_DATABASE_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
+    limits::{MAX_ENTRIES, MAX_KEPT_DATABASE_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
     profile,
 };
 
@@ -226,8 +226,9 @@ impl<'a> Inventory<'a> {
     }
 
     fn has_room(&mut self, entry: &FileEntry, size: u64) -> bool {
-        if self.shared.kept_bytes.fetch_add(size, Ordering::Relaxed) + size > MAX_KEPT_BYTES {
-            let detail = format!("not looked into: files to look into exceed {MAX_KEPT_BYTES} bytes");
+        let limit = self.shared.kept_limit;
+        if self.shared.kept_bytes.fetch_add(size, Ordering::Relaxed) + size > limit {
+            let detail = format!("not looked into: files to look into exceed {limit} bytes (--memory)");
             self.note(NoteKind::Limit, entry.path.clone(), detail);
             return false;
         }

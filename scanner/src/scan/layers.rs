@@ -11,6 +11,7 @@ use super::ScanOptions;
 use crate::{
     error::ScanError,
     layer::{self, Compression, Layer, LayerEntry, Shared},
+    limits::{LAYER_BUFFER_BYTES, MAX_KEPT_BYTES},
     oci::{self, Config},
     source::{Image, LayerStream, Opened, SourceLayer},
 };
@@ -29,6 +30,7 @@ pub(super) fn read(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Layer
         progress: options.progress,
         entries: AtomicU64::new(0),
         kept_bytes: AtomicU64::new(0),
+        kept_limit: kept_limit(options),
         is_source_tree: image.is_source_tree(),
     };
     let reader = Reader {
@@ -47,6 +49,15 @@ pub(super) fn read(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Layer
             config: None,
         }),
     }
+}
+
+/// What is left of the memory for contents, when every layer that is being read has its buffers.
+fn kept_limit(options: &ScanOptions<'_>) -> u64 {
+    let buffers = (options.parallel_layers as u64).saturating_mul(LAYER_BUFFER_BYTES);
+    let memory = options.memory_bytes.map(|bytes| bytes.max(super::MIN_MEMORY_BYTES));
+    memory.map_or(MAX_KEPT_BYTES, |bytes| {
+        bytes.saturating_sub(buffers).min(MAX_KEPT_BYTES)
+    })
 }
 
 struct Reader<'a> {

@@ -120,8 +120,10 @@ impl Engine {
         if !path.chars().all(is_plain) || path.contains("..") {
             return Err(self.failed("the name has characters that no name has"));
         }
-        let sent = self.client.get(format!("http://localhost{path}")).send();
-        let response = self.runtime.block_on(sent).map_err(|error| {
+        let request = self.client.get(format!("http://localhost{path}"));
+        // The request's timers belong to the runtime, so it must begin there.
+        let sent = self.runtime.block_on(async { request.send().await });
+        let response = sent.map_err(|error| {
             let mut reason = error.without_url().to_string();
             reason.push_str(": does it run, and may this user speak to it?");
             self.failed(reason)

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use plimsoll_model::{Digest, Note, NoteKind};
-use plimsoll_scanner::{RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan, source::{ContainerdOptions, EngineOptions, SourceOptions},
+use plimsoll_scanner::{
+    RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan,
+    source::{ContainerdOptions, EngineOptions, SourceOptions},
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -94,7 +96,7 @@ impl Blob {
         Self::of("application/vnd.oci.image.layer.v1.tar+zstd", tar, bytes)
     }
 
-    fn of(media_type: &str, tar: &[u8], bytes: Vec<u8>) -> Self {
+    pub(crate) fn of(media_type: &str, tar: &[u8], bytes: Vec<u8>) -> Self {
         Self {
             media_type: media_type.to_owned(),
             bytes,
@@ -205,6 +207,7 @@ pub(crate) fn docker_archive(tars: &[Vec<u8>]) -> Vec<u8> {
 pub(crate) fn options(source: SourceOptions) -> ScanOptions<'static> {
     ScanOptions {
         source,
+        memory_bytes: None,
         cache: None,
         parallel_layers: 2,
         progress: &Silent,

@@ -4,7 +4,7 @@ use std::fs;
 
 use plimsoll_scanner::{LayerCache, Scan, ScanError, Target, scan};
 
-use crate::builder::{Blob, Layer, listing, oci, options, plain_source};
+use crate::builder::{Blob, Layer, listing, oci, options, plain_source, scan_target};
 
 fn scan_with(target: &str, cache: &LayerCache) -> Result<Scan, ScanError> {
     let mut options = options(plain_source());
@@ -40,7 +40,7 @@ fn the_second_scan_reads_no_layer_and_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let cache = LayerCache::new(folder.path().join("layers"), 1 << 30);
     let target = format!("oci:{}:v1", image.path());
-    let plain = image.scan().unwrap();
+    let plain = scan_target(&target).unwrap();
     let first = scan_with(&target, &cache).unwrap();
     assert_same(&first, &plain);
     for layer in &first.layers {

@@ -4,10 +4,13 @@
 
 mod builder;
 mod cache;
+mod checks;
+mod chunked;
 mod ci_reports;
 mod classifiers;
 mod cyclonedx;
 mod demo_images;
+mod ecosystems;
 mod hostile;
 mod languages;
 mod merge;
@@ -18,6 +21,7 @@ mod registry;
 mod report_formats;
 mod reports;
 mod sboms;
+mod scale;
 mod schemas;
 mod sources;
 mod tar_formats;

@@ -1,0 +1,73 @@
+//! Layers for lazy pulling: eStargz (a gzip member for each file, a table of contents last) and zstd:chunked (frames, and
+//! tables in skippable frames) are layers like all others.
+
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
+
+use crate::builder::{Blob, Layer, listing, oci};
+
+/// Pieces that each are compressed on their own.
+fn pieces(tar: &[u8]) -> impl Iterator<Item = &[u8]> {
+    tar.chunks(700)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A frame that decoders skip (RFC 8878 section 3.1.2).
+fn skippable(content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+    [&[0x50, 0x2a, 0x4d, 0x18][..], &length, content].concat()
+}
+
+#[test]
+fn members_frames_and_tables_make_no_difference() {
+    let files = |layer: Layer| {
+        layer
+            .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+            .file("b", "x".repeat(3000))
+    };
+    let plain = files(Layer::new()).tar();
+    let expected = oci(&[Blob::gzip(&plain)]).scan().unwrap();
+
+    let chunked = files(Layer::new().file(".prefetch.landmark", "\u{f}"))
+        .file("stargz.index.json", "{\"version\":1}")
+        .tar();
+    let estargz: Vec<u8> = pieces(&chunked).flat_map(gzip).chain(gzip(b"")).collect();
+    let found = oci(&[Blob::of(
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        &chunked,
+        estargz,
+    )])
+    .scan()
+    .unwrap();
+    assert_eq!(listing(&found), listing(&expected));
+    assert_eq!(found.notes, expected.notes);
+
+    let mut zstd_chunked = skippable(b"first");
+    for piece in pieces(&plain) {
+        zstd_chunked.extend(zstd::encode_all(piece, 1).unwrap());
+        zstd_chunked.extend(skippable(b"table of contents"));
+    }
+    let found = oci(&[Blob::of(
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+        &plain,
+        zstd_chunked,
+    )])
+    .scan()
+    .unwrap();
+    assert_eq!(listing(&found), listing(&expected));
+    assert_eq!(found.notes, expected.notes);
+
+    // A file of that name that is not the last member is the image's.
+    let own = Layer::new()
+        .file("stargz.index.json", "{}")
+        .file("etc/os-release", "ID=debian\n")
+        .tar();
+    let found = oci(&[Blob::gzip(&own)]).scan().unwrap();
+    assert!(listing(&found).contains_key("/stargz.index.json"));
+}
