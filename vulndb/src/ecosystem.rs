@@ -74,6 +74,17 @@ pub(crate) fn of_os(os: &OsRelease) -> Option<String> {
     })
 }
 
+/// Whether a system's own packages are of this kind. Package managers of others can be on any system (Entware's opkg, a
+/// Gentoo prefix): advisories of the system do not speak of what those brought.
+pub(crate) fn manages(os: Option<&OsRelease>, kind: PackageKind) -> bool {
+    let is_arch = os.is_some_and(|os| os.id == "arch");
+    match kind {
+        PackageKind::Pacman => is_arch,
+        PackageKind::Portage | PackageKind::Opkg => false,
+        _ => !is_arch,
+    }
+}
+
 /// Debian's release number. testing and unstable have a code name only.
 fn debian_release(os: &OsRelease) -> Option<&str> {
     if !os.version_id.is_empty() {
@@ -177,6 +188,8 @@ pub(crate) fn compared(package: &Package) -> Vec<(String, String)> {
             vec![own(), (source.name.clone(), source.version.clone())]
         }
         PackageKind::Rpm => vec![own()],
+        // Arch Linux speaks of binary packages.
+        PackageKind::Pacman => vec![own()],
         _ => vec![(source.name.clone(), source.version.clone())],
     }
 }

@@ -74,15 +74,16 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
             continue;
         }
         let (ecosystem, compared) = if is_of_os {
-            let unknown = || {
-                sbom.os
-                    .as_ref()
-                    .map_or("an unknown operating system", |os| os.id.as_str())
-                    .to_owned()
-            };
-            (os.clone().unwrap_or_else(unknown), ecosystem::compared(package))
+            (
+                os_ecosystem(sbom, os.as_deref(), package.kind),
+                ecosystem::compared(package),
+            )
         } else {
             let Some(ecosystem) = ecosystem::of_kind(package.kind) else {
+                // Programs recognised by their bytes have a note of their own.
+                if package.kind != PackageKind::Binary {
+                    *unjudged.entry(package.kind.name().to_owned()).or_default() += 1;
+                }
                 continue;
             };
             let name = ecosystem::package_name(ecosystem, &package.name);
@@ -120,6 +121,17 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
         notes.push(Note::new(NoteKind::Hint, "binaries", detail));
     }
     (lookups, notes)
+}
+
+/// The ecosystem that a distribution's package is looked up in, which the database may not know: Entware's packages in a
+/// Debian image are none of Debian's.
+fn os_ecosystem(sbom: &Sbom, os: Option<&str>, kind: PackageKind) -> String {
+    match (os, sbom.os.as_ref()) {
+        (Some(os), release) if ecosystem::manages(release, kind) => os.to_owned(),
+        (Some(_), _) => kind.name().to_owned(),
+        (None, Some(release)) => release.id.clone(),
+        (None, None) => "an unknown operating system".to_owned(),
+    }
 }
 
 /// Known exploited, then what the vendor does not dismiss, then EPSS, then severity, then id and package.

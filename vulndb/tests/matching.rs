@@ -229,3 +229,32 @@ fn ubuntu_pros_word_counts_only_where_the_release_has_none() {
     assert!(fixed("a").is_empty());
     assert_eq!(fixed("b"), ["1.0-1ubuntu1+esm1"]);
 }
+
+#[test]
+fn packages_that_no_advisories_speak_of_are_said_to_be_unjudged() {
+    let records = [
+        record("DEBIAN-CVE-2024-1", "", "Debian:12", "busybox", "9"),
+        record("ASA-1", "", "Arch Linux", "zlib", "1:1.3-2"),
+    ];
+    let (matches, notes) = find(
+        &records,
+        "debian 12",
+        vec![
+            package(PackageKind::Opkg, "busybox", "1.36.1-r2"),
+            package(PackageKind::Portage, "sys-apps/busybox", "1.36.1"),
+            package(PackageKind::Pacman, "busybox", "1.36.1-1"),
+            package(PackageKind::Lua, "lpeg", "1.0"),
+        ],
+    );
+    assert_eq!(matches, []);
+    let said: Vec<&str> = notes.iter().map(|note| note.subject.as_str()).collect();
+    assert_eq!(said, ["lua", "opkg", "pacman", "portage"]);
+    assert!(notes.iter().all(Note::makes_incomplete));
+    // A split package is known by its own name.
+    let zlib = of_source(package(PackageKind::Pacman, "zlib", "1:1.3-1"), "zlib-all", "1:1.3-1");
+    let (matches, notes) = find(&records, "arch 2026", vec![zlib]);
+    assert_eq!((matches.len(), notes.len()), (1, 0), "{notes:?}");
+    // A system without advisories is named itself.
+    let (_, notes) = find(&records, "gentoo 2", vec![package(PackageKind::Portage, "a/b", "1")]);
+    assert_eq!(notes[0].subject, "gentoo");
+}
