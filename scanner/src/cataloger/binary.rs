@@ -5,6 +5,8 @@ mod classifier;
 mod go;
 mod matcher;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

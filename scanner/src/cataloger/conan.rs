@@ -29,6 +29,8 @@ struct Graph {
 struct Node {
     #[serde(rename = "ref")]
     reference: Option<String>,
+    /// Where its own recipe is: the program that the lock file is for.
+    path: Option<String>,
 }
 
 impl Cataloger for Conan {
@@ -73,7 +75,10 @@ fn is_info(path: &str) -> bool {
 /// What the program is linked with; tools of the build (`build_requires`) are not in it.
 fn locked(lock: Lock) -> impl Iterator<Item = String> {
     let nodes = lock.graph_lock.map(|graph| graph.nodes).unwrap_or_default();
-    let references = nodes.into_values().filter_map(|node| node.reference);
+    let references = nodes
+        .into_values()
+        .filter(|node| node.path.is_none())
+        .filter_map(|node| node.reference);
     lock.requires.into_iter().chain(references)
 }
 

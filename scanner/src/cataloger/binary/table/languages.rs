@@ -15,13 +15,17 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "bun",
         &["bun", "bunx"],
-        &[r"[Bb]un/{version}[^0-9.]", r"bun-v{version}[^0-9.]"],
+        &[r"Bun v{version} \(", r"/bun-v{version}/"],
         &["oven:bun"],
     ),
     elf(
         "deno",
         &["deno"],
-        &[r"Deno/{version}[^0-9.]", r"\x00?deno {version} \("],
+        // Constants of Rust stand side by side: version, and version with commit.
+        &[
+            r"denover([12]\.[0-9]{1,2}\.[0-9]{1,2}?)[12]\.[0-9]{1,2}\.[0-9]{1,2}\+",
+            r"Deno/([12]\.[0-9]{1,2}\.[0-9]{1,2})[^0-9.]",
+        ],
         &["deno:deno"],
     ),
     elf(
@@ -81,10 +85,11 @@ pub(super) const ALL: &[Classifier] = &[
         &[r"LuaJIT ({digits}(?:-beta[0-9]|-rc[0-9]|\.[0-9]{10})?)[^0-9.]"],
         &["luajit:luajit"],
     ),
-    elf(
+    row(
+        Look::Text,
         "r",
-        &["libR.so"],
-        &[r"R version {version} \(20[0-9]{2}-"],
+        &["R/library/base/DESCRIPTION"],
+        &[r"\nVersion: {version}\s"],
         &["r-project:r"],
     ),
     elf(
@@ -163,7 +168,10 @@ pub(super) const ALL: &[Classifier] = &[
         Look::Stream,
         "composer",
         &["composer", "composer.phar", "Composer/Composer.php"],
-        &[r"const VERSION = '([12]\.[0-9]{1,2}\.[0-9]{1,2}(?:-(?:RC|alpha|beta)[0-9]{1,2})?)'"],
+        &[
+            r"public const VERSION = '([12]\.[0-9]{1,2}\.[0-9]{1,2}(?:-(?:RC|alpha|beta)[0-9]{1,2})?)'",
+            r"\n {4}const VERSION = '([12]\.[0-9]{1,2}\.[0-9]{1,2}(?:-(?:RC|alpha|beta)[0-9]{1,2})?)'",
+        ],
         &["getcomposer:composer"],
     ),
     row(

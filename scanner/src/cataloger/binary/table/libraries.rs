@@ -60,12 +60,6 @@ pub(super) const ALL: &[Classifier] = &[
         &["libexpat_project:libexpat"],
     ),
     elf(
-        "libxml2",
-        &["libxml2.so*"],
-        &[r"\x00(2[0-9]{4})(?:-GITv[0-9a-zA-Z.]{1,20})?\x00"],
-        &["xmlsoft:libxml2"],
-    ),
-    elf(
         "libarchive",
         &["libarchive.so*"],
         &[r"\x00libarchive {version}\x00"],

@@ -54,7 +54,7 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "openssh",
         &["ssh", "sshd", "ssh-keyscan", "ssh-keysign", "sshd-session"],
-        &[r"OpenSSH_([0-9]{1,2}\.[0-9]{1,2}(?:p[0-9])?)[^0-9a-z]"],
+        &[r"OpenSSH_([0-9]{1,2}\.[0-9]{1,2}p[0-9])[^0-9a-z]"],
         &["openbsd:openssh"],
     ),
     elf(
@@ -78,7 +78,7 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "hostapd",
         &["hostapd", "hostapd_cli"],
-        &[r"hostapd(?:_cli)? v{version}\n"],
+        &[r"hostapd_cli v{version}\n", r"\x00{version}\x00IEEE 802\.1X\x00"],
         &["w1.fi:hostapd"],
     ),
     elf(

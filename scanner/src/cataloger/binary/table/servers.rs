@@ -159,7 +159,7 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "icinga2",
         &["icinga2"],
-        &[r"\x00r{version}-[0-9]{1,3}\x00"],
+        &[r"[^0-9A-Za-z]r{version}-[0-9]{1,3}\x00"],
         &["icinga:icinga"],
     ),
     elf("monit", &["monit"], &[r"'>monit {version}</a>"], &["mmonit:monit"]),

@@ -1,0 +1,232 @@
+//! Packages of smaller ecosystems, from files that their own tools wrote.
+
+use std::{fs, path::Path};
+
+use plimsoll_model::{Package, PackageKind};
+use plimsoll_scanner::Scan;
+
+use crate::builder::{Blob, Layer, incomplete, oci, scan_target};
+
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ecosystems");
+    fs::read(format!("{folder}/{name}")).unwrap()
+}
+
+fn scan(layer: Layer) -> Scan {
+    oci(&[Blob::gzip(&layer.tar())]).scan().unwrap()
+}
+
+/// Kind, name, version and purl, one package a line.
+fn listed(scan: &Scan) -> Vec<String> {
+    let line = |package: &Package| {
+        let (kind, purl) = (package.kind, &package.purl);
+        format!("{kind:?} {} {} {purl}", package.name, package.version)
+    };
+    let packages = scan.sbom.packages.iter();
+    let ecosystems = packages.filter(|package| package.kind != PackageKind::Binary);
+    ecosystems.map(line).collect()
+}
+
+/// Where an image has it, its content, and the packages that it shows.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+const INSTALLED: &[Case] = &[
+    (
+        "opt/conda/conda-meta/zlib-1.2.11-hf3cbc9b_2.json",
+        "zlib-1.2.11-hf3cbc9b_2.json",
+        &["Conda zlib 1.2.11 pkg:conda/zlib@1.2.11?build=hf3cbc9b_2&channel=main&subdir=osx-64&type=tar.bz2"],
+    ),
+    (
+        "usr/lib/erlang/lib/kernel-8.5.3/ebin/kernel.app",
+        "kernel.app",
+        &["Hex kernel 8.5.3 pkg:otp/kernel@8.5.3"],
+    ),
+    (
+        "app/lib/elixir/ebin/elixir.app",
+        "elixir.app",
+        &["Hex elixir 1.14.0 pkg:otp/elixir@1.14.0"],
+    ),
+    (
+        "app/lib/cowlib-2.9.1/ebin/cowlib.app",
+        "cowlib.app",
+        &["Hex cowlib 2.9.1 pkg:hex/cowlib@2.9.1"],
+    ),
+    (
+        "var/lib/ghc/package.conf.d/text-1.2.5.0.conf",
+        "text-1.2.5.0.conf",
+        &["Haskell text 1.2.5.0 pkg:hackage/text@1.2.5.0"],
+    ),
+    (
+        "var/lib/ghc/package.conf.d/aeson-2.0.3.0.conf",
+        "aeson-2.0.3.0.conf",
+        &["Haskell aeson 2.0.3.0 pkg:hackage/aeson@2.0.3.0"],
+    ),
+    (
+        "usr/lib/R/library/stats/DESCRIPTION",
+        "stats.DESCRIPTION",
+        &["R stats 4.2.2 pkg:cran/stats@4.2.2"],
+    ),
+    (
+        "usr/lib/R/site-library/jsonlite/DESCRIPTION",
+        "jsonlite.DESCRIPTION",
+        &["R jsonlite 1.8.4 pkg:cran/jsonlite@1.8.4"],
+    ),
+    (
+        "usr/local/lib/luarocks/rocks-5.1/acme-lib/1.2-1/acme-lib-1.2-1.rockspec",
+        "acme-lib-1.2-1.rockspec",
+        &["Lua Acme-Lib 1.2-1 pkg:luarocks/acme-lib@1.2-1"],
+    ),
+    (
+        "root/.conan/data/acme-app/0.2/_/_/package/ee81189149d2/conaninfo.txt",
+        "conaninfo.txt",
+        &[
+            "Conan acme-app 0.2 pkg:conan/acme-app@0.2",
+            "Conan acme-base 1.4.0 pkg:conan/acme/acme-base@1.4.0?channel=stable",
+        ],
+    ),
+    (
+        "src/vcpkg_installed/vcpkg/status",
+        "vcpkg.status",
+        &[
+            "Vcpkg curl 8.8.0 pkg:vcpkg/curl@8.8.0?triplet=x64-linux",
+            "Vcpkg zlib 1.3.1 pkg:vcpkg/zlib@1.3.1?port_version=1&triplet=x64-linux",
+        ],
+    ),
+    (
+        "opt/x64-linux/share/freetype/vcpkg.spdx.json",
+        "freetype.spdx.json",
+        &["Vcpkg freetype 2.14.3 pkg:vcpkg/freetype@2.14.3?port_version=2&triplet=x64-linux"],
+    ),
+    (
+        "var/www/wp-includes/version.php",
+        "wordpress.version.php",
+        &["Wordpress wordpress 6.1.9 pkg:generic/wordpress@6.1.9"],
+    ),
+    (
+        "var/www/wp-content/plugins/akismet/akismet.php",
+        "akismet.php",
+        &["Wordpress akismet 5.0.2 pkg:generic/wordpress-plugin/akismet@5.0.2"],
+    ),
+    (
+        "var/www/wp-content/themes/twentytwentytwo/style.css",
+        "twentytwentytwo.style.css",
+        &["Wordpress twentytwentytwo 1.3 pkg:generic/wordpress-theme/twentytwentytwo@1.3"],
+    ),
+];
+
+const DECLARED: &[Case] = &[
+    (
+        "pubspec.lock",
+        "pubspec.lock",
+        &[
+            "Dart args 2.7.0 pkg:pub/args@2.7.0",
+            "Dart async 2.13.0 pkg:pub/async@2.13.0",
+        ],
+    ),
+    ("mix.lock", "mix.lock", &["Hex base58 0.1.0 pkg:hex/base58@0.1.0"]),
+    (
+        "rebar.lock",
+        "rebar.lock",
+        &[
+            "Hex cowboy 1.0.1 pkg:hex/cowboy@1.0.1",
+            "Hex ranch 1.2.0 pkg:hex/ranch@1.2.0",
+        ],
+    ),
+    (
+        "Package.resolved",
+        "Package.resolved",
+        &["Swift github.com/vapor/async-kit 1.17.0 pkg:swift/github.com/vapor/async-kit@1.17.0"],
+    ),
+    (
+        "Package.resolved",
+        "Package.v1.resolved",
+        &["Swift github.com/Alamofire/Alamofire 5.5.0 pkg:swift/github.com/Alamofire/Alamofire@5.5.0"],
+    ),
+    (
+        "Podfile.lock",
+        "Podfile.lock",
+        &[
+            "Swift RxCocoa 6.1.0 pkg:cocoapods/RxCocoa@6.1.0",
+            "Swift RxRelay 6.1.0 pkg:cocoapods/RxRelay@6.1.0",
+            "Swift RxSwift 6.1.0 pkg:cocoapods/RxSwift@6.1.0",
+        ],
+    ),
+    (
+        "stack.yaml.lock",
+        "stack.yaml.lock",
+        &["Haskell either 5.0.1.1 pkg:hackage/either@5.0.1.1"],
+    ),
+    (
+        "cabal.project.freeze",
+        "cabal.project.freeze",
+        &[
+            "Haskell array 0.5.3.0 pkg:hackage/array@0.5.3.0",
+            "Haskell split 0.2.3.3 pkg:hackage/split@0.2.3.3",
+            "Haskell text 1.2.3.1 pkg:hackage/text@1.2.3.1",
+        ],
+    ),
+    (
+        "conan.lock",
+        "conan-1.lock",
+        &["Conan acme-base 1.4.0 pkg:conan/acme/acme-base@1.4.0?channel=stable"],
+    ),
+    (
+        "conan.lock",
+        "conan-2.lock",
+        &["Conan acme-base 1.4.0 pkg:conan/acme-base@1.4.0"],
+    ),
+];
+
+#[test]
+fn what_is_installed_is_found() {
+    for (path, name, expected) in INSTALLED {
+        let scan = scan(Layer::new().file(path, fixture(name)));
+        assert_eq!(listed(&scan), *expected, "{path}");
+        assert!(incomplete(&scan.notes).is_empty(), "{path}: {:?}", scan.notes);
+    }
+}
+
+#[test]
+fn lock_files_count_in_sources_and_not_in_images() {
+    for (path, name, expected) in DECLARED {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("app").join(path);
+        fs::create_dir_all(file.parent().unwrap_or(Path::new("/"))).unwrap();
+        fs::write(&file, fixture(name)).unwrap();
+        let sources = scan_target(&format!("dir:{}", folder.path().display())).unwrap();
+        assert_eq!(listed(&sources), *expected, "{path}");
+        let image = scan(Layer::new().file(&format!("app/{path}"), fixture(name)));
+        assert!(image.sbom.packages.is_empty(), "{path}: {:?}", image.sbom.packages);
+    }
+}
+
+#[test]
+fn a_port_that_the_database_knows_is_recorded_once() {
+    let document = br#"{"packages":[{"name":"zlib","SPDXID":"SPDXRef-port","versionInfo":"1.3.1#1"}]}"#;
+    let scan = scan(
+        Layer::new()
+            .file("v/installed/vcpkg/status", fixture("vcpkg.status"))
+            .file("v/installed/x64-linux/share/zlib/vcpkg.spdx.json", document),
+    );
+    let names: Vec<&str> = scan.sbom.packages.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(names, ["curl", "zlib"]);
+}
+
+#[test]
+fn files_cut_at_any_byte_or_full_of_nonsense_never_panic() {
+    let nested = "[".repeat(10_000);
+    let line = "x".repeat(1 << 20);
+    for (path, name, _) in INSTALLED {
+        let whole = fixture(name);
+        let step = (whole.len() / 12).max(1);
+        for cut in (0..whole.len()).step_by(step) {
+            let mut broken = whole[..cut].to_vec();
+            broken.extend_from_slice(b"\xff\xfe\0\"{<<'=");
+            scan(Layer::new().file(path, &broken));
+        }
+        for text in [&nested, &line] {
+            let scan = scan(Layer::new().file(path, text));
+            assert!(listed(&scan).len() <= 1, "{path}: {:?}", listed(&scan));
+        }
+    }
+}
