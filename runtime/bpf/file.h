@@ -64,8 +64,11 @@ struct {
 } read_places SECTION(".maps");
 
 /* Whether rules ask for reads in the upper part of the tree that a file is in: a walk without a copy. */
-INLINE bool is_read_place(struct file *file, struct fs_struct *fs)
+__attribute__((noinline)) int is_read_place(u64 opened)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file = (void *)opened;
+	struct fs_struct *fs = task->fs;
 	struct path path = read_path(&file->f_path), root = read_path(&fs->root);
 	struct dentry *dentry = path.dentry, *first = NULL, *second = NULL;
 	struct vfsmount *vfsmount = path.mnt;
@@ -191,7 +194,7 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 		return;
 	if (!is_worth_sending(inode))
 		return;
-	if (!is_sent && !reads_with_dots && !is_read_place(file, fs))
+	if (!is_sent && !reads_with_dots && !is_read_place(number_of(file)))
 		return;
 	if (has_policies && READ(file, f_mode) & FMODE_WRITE && is_expected_write(number_of(file)))
 		return;
@@ -205,7 +208,7 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 
 	if (ask_paths)
 		asked = append_user_string(scratch, asked_path(task));
-	if (!is_sent && reads_with_dots && !has_dots(scratch, asked) && !is_read_place(file, fs)) {
+	if (!is_sent && reads_with_dots && !has_dots(scratch, asked) && !is_read_place(number_of(file))) {
 		give_back(scratch);
 		return;
 	}

@@ -18,6 +18,7 @@ use plimsoll_rules::RuleSet;
 use crate::{
     alert::Told,
     capture::CaptureError,
+    enforce::{Enforcement, Tallies},
     identity::{self, Answer, Cgroups},
     images::Images,
     limits::{MAX_BATCHES, MAX_OUTPUTS},
@@ -30,6 +31,7 @@ use crate::{
 };
 
 mod delivery;
+mod kernel_side;
 mod record;
 mod replay;
 mod watch;
@@ -38,6 +40,7 @@ mod watch;
 mod tests;
 
 use delivery::{Delivered, Delivery, Parcel};
+use kernel_side::KernelSide;
 
 pub use crate::pipeline::Observed;
 pub use replay::{observe, replay};
@@ -50,6 +53,8 @@ pub struct Options {
     pub rules: RuleSet,
     /// Name of this node; in a replay `None` means the recorded one.
     pub node: Option<String>,
+    /// What may be refused; `None`: nothing is.
+    pub enforcement: Option<Enforcement>,
     /// File into which everything that the sensors say is recorded.
     pub record: Option<PathBuf>,
     /// Where alerts go on this machine.
@@ -69,6 +74,8 @@ pub struct Summary {
     pub undelivered: u64,
     /// What each output over the network has done.
     pub outputs: Vec<OutputSummary>,
+    /// What the kernel side decided and did not tell.
+    pub tallies: Tallies,
     /// The capture that was replayed ends early or holds what could not be read: it says less than what happened.
     pub is_capture_damaged: bool,
 }
@@ -159,7 +166,8 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
     let cgroups = Cgroups::find();
     let existing = cgroups.list();
     let (asker, _identity) = identity::start(cgroups, images, desk, tell).map_err(AgentError::Thread)?;
-    let mut eyes = watch::open(&plan, &filter)?;
+    let guard = kernel_side::guard(&options.rules, options.enforcement, options.record.is_some());
+    let (mut eyes, kernel, guard) = kernel_side::open(&plan, &filter, guard)?;
     let processes = eyes.snapshot()?;
     // It holds the kernel's type information, tens of megabytes that nobody needs any more.
     drop(plan);
@@ -171,6 +179,7 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
         rules: Arc::new(options.rules),
         images_folder: options.images.display().to_string(),
         asker: Some(asker),
+        guard,
     };
     let delivery = Delivery {
         sinks: options.sinks,
@@ -179,6 +188,7 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
         is_patient: false,
     };
     let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
+    run.kernel = kernel;
     run.say_notes(&notes);
     for (cgroup_id, path) in existing {
         run.pipeline.know(cgroup_id, path, &mut run.out);
@@ -212,6 +222,7 @@ struct Run {
     undelivered: u64,
     vitals: SharedVitals,
     vitals_at: Instant,
+    kernel: KernelSide,
 }
 
 impl Run {
@@ -235,6 +246,7 @@ impl Run {
             undelivered: 0,
             vitals,
             vitals_at: Instant::now(),
+            kernel: KernelSide::default(),
         })
     }
 
@@ -244,6 +256,7 @@ impl Run {
             return;
         }
         self.vitals_at = Instant::now();
+        self.kernel.tick(&mut self.out);
         let containers = self.pipeline.running().collect();
         let mut vitals = self.vitals.lock();
         vitals.counts = self.pipeline.counts();
@@ -298,6 +311,10 @@ impl Run {
             if let (Output::Identified(container), Some(recorder)) = (&output, &mut recorder) {
                 recorder.container((**container).clone())?;
             }
+            if let Output::Telling(telling) = output {
+                self.kernel.tell(telling);
+                continue;
+            }
             if let Some(parcel) = parcel(output)
                 && self.parcels.try_send(parcel).is_err()
             {
@@ -314,6 +331,7 @@ impl Run {
             counts: self.pipeline.counts(),
             undelivered: self.undelivered + delivered.failed,
             outputs: delivered.outputs,
+            tallies: self.kernel.tallies(),
             is_capture_damaged: false,
         }
     }
@@ -324,7 +342,7 @@ fn parcel(output: Output) -> Option<Parcel> {
         Output::Told(Told::New(alert)) => Some(Parcel::Alert(alert)),
         Output::Told(Told::Changed(alert)) => Some(Parcel::Changed(alert)),
         Output::Notice(text) => Some(Parcel::Notice(text)),
-        Output::Identified(_) => None,
+        Output::Identified(_) | Output::Telling(_) => None,
     }
 }
 

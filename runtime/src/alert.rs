@@ -10,6 +10,8 @@ use plimsoll_policy::{Deviation, escape, quote_arguments};
 use plimsoll_rules::{Observation, Priority, Rule};
 use sha2::{Digest as _, Sha256};
 
+use crate::{pipeline::outcome, raw::Verdict};
+
 mod ancestry;
 mod causes;
 
@@ -54,6 +56,8 @@ pub(crate) struct Material<'a> {
     pub(crate) boot_id: &'a str,
     pub(crate) boot_offset_ns: u64,
     pub(crate) lost_events: u64,
+    /// What a policy in the kernel made of it.
+    pub(crate) verdict: Option<Verdict>,
     /// How many ancestors belong to the container; `None` on the host.
     pub(crate) inside_ancestors: Option<usize>,
 }
@@ -67,13 +71,14 @@ pub(crate) fn draft(material: &Material<'_>) -> Option<Draft> {
     let top = found.first()?;
     let priority = top.priority();
     let observed = observed(event);
-    let summary = match top {
+    let mut summary = match top {
         Found::Deviation(deviation) => deviation.summary.clone(),
         Found::Rule(rule) => match rule.output(material.observation) {
             output if output.is_empty() => format!("{}: {observed}", rule.name()),
             output => output,
         },
     };
+    summary.push_str(outcome(event, material.verdict));
     let title = top.title().to_owned();
     let container = event.container.as_deref();
     let image = container.and_then(|container| container.image.as_ref());

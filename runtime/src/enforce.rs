@@ -13,6 +13,7 @@ mod paths;
 pub(crate) mod pins;
 mod tables;
 
+pub(crate) use pins::Old;
 pub use pins::{PINS, release};
 pub use tables::{Tables, Tallies};
 
@@ -171,7 +172,7 @@ impl Guard {
     /// `writes`: which expected writes rules ask for; `None` when all must be told (a recording).
     pub(crate) fn new(writes: Option<WritePaths>, enforcement: Option<Enforcement>) -> Self {
         Self {
-            filter: writes.filter(|writes| !writes.everything),
+            filter: writes.filter(|writes| !writes.everything && Tables::can_tell(&writes.names)),
             enforcement,
             cache: HashMap::new(),
         }
@@ -180,6 +181,11 @@ impl Guard {
     /// Whether it can ever have anything to say.
     pub(crate) fn is_idle(&self) -> bool {
         self.filter.is_none() && self.enforcement.is_none()
+    }
+
+    /// What may be refused.
+    pub(crate) fn enforcement(&self) -> Option<&Enforcement> {
+        self.enforcement.as_ref()
     }
 
     /// Names of path components that are told wherever they are.

@@ -90,6 +90,38 @@ impl Sandbox {
         process.cgroup_id == self.container.cgroup_id || self.roles.contains_key(&process.key)
     }
 
+    /// In which phase a process is; `None` for one that is not placed.
+    pub(crate) fn phase_of(&self, key: ProcessKey) -> Option<Phase> {
+        self.roles.get(&key).map(|role| role.phase)
+    }
+
+    /// All processes that are placed.
+    pub(crate) fn keys(&self) -> Vec<ProcessKey> {
+        self.roles.keys().copied().collect()
+    }
+
+    /// Where an exec that was refused would have been placed. Nothing changes: the process goes on as what it is.
+    pub(crate) fn peek(&self, seen: &Seen) -> Placed {
+        let process = &seen.event.process;
+        let role = self.role_of(seen);
+        let (mut phase, mut entry) = (role.as_ref().map(|role| role.phase), Entry::Inside);
+        if phase == Some(Phase::Init) && self.is_inside(seen) {
+            let is_probe = self
+                .profile()
+                .is_some_and(|profile| profile.is_health_check(&process.args));
+            (phase, entry) = match self.first {
+                None => (Some(Phase::Entrypoint), Entry::First),
+                Some(_) if is_probe => (Some(Phase::Probe), Entry::Outside),
+                Some(_) => (Some(Phase::Session), Entry::Outside),
+            };
+        }
+        Placed {
+            phase,
+            entry,
+            cause: role.and_then(|role| role.cause),
+        }
+    }
+
     /// Whether no process is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.roles.is_empty()
@@ -166,6 +198,18 @@ impl Sandbox {
                 if self.roles.is_empty() {
                     self.mount_namespace = None;
                 }
+            }
+            EventKind::Listen { address, transport } => {
+                let serves = self
+                    .profile()
+                    .is_some_and(|profile| profile.is_main(process) && profile.serves_port(address.port, *transport));
+                // An entry script that stays runs the server as its child. Servers that scripts start for a moment, to
+                // prepare data, keep off the network.
+                if serves && role.phase == Phase::Entrypoint {
+                    role.phase = Phase::Serving;
+                    phase = Phase::Serving;
+                }
+                self.set(process.key, role);
             }
             _ => self.set(process.key, role),
         }

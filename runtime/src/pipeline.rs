@@ -14,6 +14,7 @@ use plimsoll_rules::RuleSet;
 
 use crate::{
     alert::{Causes, Told},
+    enforce::Guard,
     identity::{Answer, Asker},
     images::{KnownImage, ReportSource},
     limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
@@ -24,7 +25,10 @@ use crate::{
 };
 
 mod check;
+mod guard;
 mod places;
+
+pub(crate) use guard::{Telling, outcome};
 
 use places::Place;
 
@@ -37,6 +41,8 @@ pub(crate) enum Output {
     Notice(String),
     /// A cgroup was found to be a container's: a capture records it.
     Identified(Box<Container>),
+    /// For the kernel side.
+    Telling(Telling),
 }
 
 /// Whose a task is.
@@ -66,6 +72,8 @@ pub(crate) struct Setup {
     pub(crate) images_folder: String,
     /// Who is asked about cgroups; `None` in a replay, where all containers are known at the start.
     pub(crate) asker: Option<Asker>,
+    /// Makes policies for the kernel side; `None` where nobody listens.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// Events and alerts so far.
@@ -219,7 +227,8 @@ impl Pipeline {
         let Some(Place::Container(id)) = self.places.get(&cgroup_id) else {
             return;
         };
-        let Some(sandbox) = self.sandboxes.get_mut(id) else {
+        let id = Arc::clone(id);
+        let Some(sandbox) = self.sandboxes.get_mut(&id) else {
             return;
         };
         let tree = &self.tree;
@@ -230,6 +239,7 @@ impl Pipeline {
             sandbox.container.name
         );
         out.push(Output::Notice(text));
+        self.guard_all(&id, out);
     }
 
     /// Whose a task is, as far as it is known now.
@@ -327,21 +337,26 @@ impl Pipeline {
     }
 
     fn inside(&mut self, id: &Arc<str>, seen: Seen, out: &mut Vec<Output>) {
-        let Some(sandbox) = self.sandboxes.get_mut(id) else {
+        let Some(sandbox) = self.sandboxes.get(id) else {
             self.on_host(&seen);
             return;
         };
         let before = sandbox.mount_namespace;
-        if seen.event.sequence == 0 {
+        let change = self.change(id, &seen);
+        if seen.event.sequence > 0 {
+            self.check_in(id, seen, out);
+        } else if let Some(sandbox) = self.sandboxes.get_mut(id) {
             sandbox.seed(&seen);
-        } else {
-            self.check_in(id, seen);
+        }
+        if let Some(change) = change {
+            self.guard(id, change, out);
         }
         let after = self.sandboxes.get(id).and_then(|sandbox| sandbox.mount_namespace);
         // Numbers of namespaces are used again: a container that has ended has none.
         if before != after {
             before.map(|namespace| self.by_mount_namespace.remove(&namespace));
             after.map(|namespace| self.by_mount_namespace.insert(namespace, Arc::clone(id)));
+            self.guard_container(id, out);
         }
         self.drain_told(out);
     }

@@ -138,6 +138,11 @@ impl ProcessTree {
                 exe_file,
             } => {
                 let previous = self.current(&task);
+                let args = match args.is_empty() {
+                    // A refused exec: its arguments were never put where they could be read.
+                    true if verdict == Some(Verdict::Refused) => vec![filename.clone()],
+                    _ => args,
+                };
                 let process = Arc::new(Process {
                     parent: previous.parent.clone(),
                     exe,

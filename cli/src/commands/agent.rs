@@ -310,7 +310,10 @@ fn report(summary: &Summary) {
         (counts.untracked_processes, "processes not tracked"),
         (counts.unknown_containers, "containers not identified in time"),
         (summary.undelivered, "alerts or notices not written"),
-        (summary.tallies.expected_writes, "expected writes not told by the kernel"),
+        (
+            summary.tallies.expected_writes,
+            "expected writes not told by the kernel",
+        ),
         (summary.tallies.would_refuse, "acts would have been refused"),
         (summary.tallies.refused, "acts refused"),
     ];

@@ -39,6 +39,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         rules: Arc::new(options.rules),
         images_folder: options.images.display().to_string(),
         asker: None,
+        guard: None,
     };
     let vitals = SharedVitals::default();
     let (outputs, _) = open_outputs(options.outputs.as_ref(), &setup.node, &vitals)?;
@@ -97,6 +98,7 @@ pub fn observe(images: &Path, capture: &Path, mut tell: impl FnMut(Observed)) ->
         rules: Arc::default(),
         images_folder: String::new(),
         asker: None,
+        guard: None,
     });
     pipeline.observed = Some(Vec::new());
     let mut out = Vec::new();

@@ -51,6 +51,7 @@ fn options(folder: &std::path::Path, sinks: Vec<Box<dyn Sink>>, notices: &Arc<Mu
         images: folder.to_owned(),
         rules: RuleSet::default(),
         node: None,
+        enforcement: None,
         record: None,
         sinks,
         outputs: None,

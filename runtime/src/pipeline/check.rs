@@ -6,20 +6,26 @@ use plimsoll_model::{Event, EventKind, ExecutableOrigin, Phase, Reason};
 use plimsoll_policy::{Context, Deviation, Judgement, judge};
 use plimsoll_rules::{Observation, Rule};
 
-use super::{Observed, Pipeline};
+use super::{Observed, Output, Pipeline, guard::refused_without_reason};
 use crate::{
     alert::{Material, alerting, draft},
     phase::Placed,
+    raw::Verdict,
     state::Seen,
 };
 
 impl Pipeline {
     /// An event of a container's process.
-    pub(super) fn check_in(&mut self, id: &Arc<str>, seen: Seen) {
+    pub(super) fn check_in(&mut self, id: &Arc<str>, seen: Seen, out: &mut Vec<Output>) {
         let Some(sandbox) = self.sandboxes.get_mut(id) else {
             return;
         };
-        let Placed { phase, entry, cause } = sandbox.advance(&seen);
+        let verdict = seen.verdict;
+        let has_happened = verdict != Some(Verdict::Refused);
+        let Placed { phase, entry, cause } = match has_happened {
+            true => sandbox.advance(&seen),
+            false => sandbox.peek(&seen),
+        };
         let image = sandbox.image.clone();
         let mut event = seen.event;
         event.container = Some(Arc::clone(&sandbox.container));
@@ -42,10 +48,22 @@ impl Pipeline {
             _ => Vec::new(),
         };
         let origin = sandbox.origin(&event.process);
-        let Some((number, is_tree)) = self.conclude(&event, deviations, image.is_some(), origin.as_ref(), cause) else {
+        let against = Against {
+            deviations,
+            has_profile: image.is_some(),
+            origin: origin.as_ref(),
+            verdict,
+        };
+        let Some((number, is_tree)) = self.conclude(&event, against, cause) else {
+            if verdict.is_some() {
+                out.push(Output::Notice(refused_without_reason(&event)));
+            }
             return;
         };
-        if is_tree && let Some(sandbox) = self.sandboxes.get_mut(id) {
+        if is_tree
+            && has_happened
+            && let Some(sandbox) = self.sandboxes.get_mut(id)
+        {
             sandbox.blame(event.process.key, number);
         }
     }
@@ -53,18 +71,17 @@ impl Pipeline {
     /// An event of a process that is in no container: rules only.
     pub(super) fn on_host(&mut self, seen: &Seen) {
         if seen.event.sequence > 0 {
-            self.conclude(&seen.event, Vec::new(), false, None, None);
+            self.conclude(&seen.event, Against::default(), None);
         }
     }
 
-    fn conclude(
-        &mut self,
-        event: &Event,
-        deviations: Vec<Deviation>,
-        has_profile: bool,
-        origin: Option<&Arc<ExecutableOrigin>>,
-        cause: Option<u64>,
-    ) -> Option<(u64, bool)> {
+    fn conclude(&mut self, event: &Event, against: Against<'_>, cause: Option<u64>) -> Option<(u64, bool)> {
+        let Against {
+            deviations,
+            has_profile,
+            origin,
+            verdict,
+        } = against;
         let reasons: Vec<Reason> = deviations.iter().map(Deviation::reason).collect();
         let (node, rules) = (Arc::clone(&self.setup.node), Arc::clone(&self.setup.rules));
         let observation = Observation {
@@ -91,6 +108,7 @@ impl Pipeline {
             boot_id: &self.setup.boot_id,
             boot_offset_ns: self.setup.boot_offset_ns,
             lost_events,
+            verdict,
             inside_ancestors: self.inside_ancestors(event),
         };
         let draft = draft(&material)?;
@@ -106,6 +124,15 @@ impl Pipeline {
         let ancestors = event.process.lineage().skip(1);
         Some(ancestors.take_while(|ancestor| sandbox.holds(ancestor)).count())
     }
+}
+
+/// What is known against an event before rules are asked.
+#[derive(Default)]
+struct Against<'a> {
+    deviations: Vec<Deviation>,
+    has_profile: bool,
+    origin: Option<&'a Arc<ExecutableOrigin>>,
+    verdict: Option<Verdict>,
 }
 
 /// The profile speaks of programs of the container; what the runtime does while it sets the container up is its own,

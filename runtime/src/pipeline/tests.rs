@@ -11,6 +11,7 @@ use crate::{
     scene::{BASH, BOOT_OFFSET_NS, DASH, ENTRY, HOST_MOUNTS, MILLISECOND, REDIS, Room, Scene, digest, redis_report},
 };
 
+mod guarded;
 mod waiting;
 
 const CGROUP: u64 = 50;
@@ -24,6 +25,7 @@ fn pipeline(asker: Option<Asker>) -> Pipeline {
         rules: Arc::new(RuleSet::default()),
         images_folder: "/images".to_owned(),
         asker,
+        guard: None,
     })
 }
 
@@ -75,7 +77,7 @@ fn alerts(out: &[Output]) -> Vec<Alert> {
                 let told = alerts.iter_mut().find(|told| told.id == alert.id);
                 *told.expect("only what was told can change") = (**alert).clone();
             }
-            Output::Notice(_) | Output::Identified(_) => {}
+            Output::Notice(_) | Output::Identified(_) | Output::Telling(_) => {}
         }
     }
     alerts

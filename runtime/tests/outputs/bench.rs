@@ -150,6 +150,7 @@ pub(crate) fn run(folder: &Path, alerts: u64, outputs: OutputOptions, notices: &
         images: folder.join("images"),
         rules: RuleSet::load(&files).unwrap().rules,
         node: None,
+        enforcement: None,
         record: None,
         sinks: vec![sink::find("file").unwrap().open(&file).unwrap()],
         outputs: Some(outputs),

@@ -158,6 +158,7 @@ fn addresses_that_would_leak_or_cannot_work_are_refused() {
             images: bench.folder.path().to_owned(),
             rules: RuleSet::default(),
             node: None,
+            enforcement: None,
             record: None,
             sinks: Vec::new(),
             outputs: Some(outputs),

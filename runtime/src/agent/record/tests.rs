@@ -27,6 +27,7 @@ fn play(items: &[Item], record: Option<&Path>) -> Vec<Alert> {
         rules: Arc::new(RuleSet::default()),
         images_folder: String::new(),
         asker: None,
+        guard: None,
     });
     let mut out = Vec::new();
     let mut recorder = record.map(|path| Recorder::create(path, "boot", BOOT_OFFSET_NS, "node").unwrap());

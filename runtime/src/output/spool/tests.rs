@@ -23,12 +23,12 @@ pub(crate) fn sample(id: &str) -> Alert {
         image: None,
         pod: None,
         phase: None,
-        process: ProcessSummary {
+        process: Some(ProcessSummary {
             pid: 7,
             exe: "/usr/bin/dash".to_owned(),
             command_line: "sh".to_owned(),
             euid: 0,
-        },
+        }),
         ancestry: Vec::new(),
         observed: "exec /usr/bin/dash".to_owned(),
         expected: Vec::new(),

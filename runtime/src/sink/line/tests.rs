@@ -45,7 +45,7 @@ fn alert() -> Alert {
         }),
         pod: None,
         phase: Some(Phase::Serving),
-        process: process("/usr/bin/dash"),
+        process: Some(process("/usr/bin/dash")),
         ancestry: vec![process("/usr/bin/redis-server"), process("/usr/bin/conmon")],
         observed: "exec /usr/bin/dash -c id".to_owned(),
         expected: vec![ExpectedFact {
