@@ -5,7 +5,7 @@ use std::fs;
 use plimsoll_model::{NoteKind, PackageKind};
 use plimsoll_scanner::Scan;
 
-use crate::builder::{Blob, Layer, incomplete, oci};
+use crate::builder::{Blob, Layer, incomplete, oci, scan_target};
 
 fn fixture(name: &str) -> Vec<u8> {
     fs::read(format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -139,6 +139,14 @@ fn lock_files_in_an_image_are_no_packages() {
         .file("app/Cargo.lock", fixture("lockfiles/cargo/Cargo.lock"));
     let scan = scan(layer);
     assert!(scan.sbom.packages.is_empty(), "{:?}", listed(&scan));
+}
+
+#[test]
+fn lock_files_in_a_folder_of_sources_are() {
+    let folder = format!("dir:{}/tests/fixtures/lockfiles/pnpm9", env!("CARGO_MANIFEST_DIR"));
+    let scan = scan_target(&folder).unwrap();
+    assert_eq!(incomplete(&scan.notes).len(), 0, "{:?}", scan.notes);
+    assert_eq!(listed(&scan), expected("lockfiles/npm.expected", &[]));
 }
 
 /// An ELF file with the section that `cargo auditable` made, as far as sections go.
