@@ -41,7 +41,9 @@ pub fn write_delta(base: &Path, database: &Path, file: &Path) -> Result<Option<T
         let mut encoder = zstd::Encoder::with_ref_prefix(output, LEVEL, &prefix).map_err(failed)?;
         // The window must reach from the end of the new file back to the start of the old one.
         let log = u64::BITS - (prefix.len() as u64 + size).leading_zeros();
-        encoder.window_log(log.clamp(20, MAX_DELTA_WINDOW_LOG)).map_err(failed)?;
+        encoder
+            .window_log(log.clamp(20, MAX_DELTA_WINDOW_LOG))
+            .map_err(failed)?;
         encoder.long_distance_matching(true).map_err(failed)?;
         encoder.include_checksum(true).map_err(failed)?;
         std::io::copy(&mut reader, &mut encoder).map_err(failed)?;
@@ -65,7 +67,9 @@ pub fn apply_delta(file: &Path, digest: &str, destination: &Path) -> Result<(), 
     replace::put(destination, |new| {
         let found = unpack(file, &prefix, new).map_err(|source| io_error("unpack", file, source))?;
         if found != digest {
-            return Err(refused(format!("it makes a database with SHA-256 {found}, not {digest}")));
+            return Err(refused(format!(
+                "it makes a database with SHA-256 {found}, not {digest}"
+            )));
         }
         replace::check(new, None)
     })?;
@@ -73,11 +77,15 @@ pub fn apply_delta(file: &Path, digest: &str, destination: &Path) -> Result<(), 
 }
 
 fn read_base(base: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let size = fs::metadata(base).map_err(|source| io_error("read", base, source))?.len();
+    let size = fs::metadata(base)
+        .map_err(|source| io_error("read", base, source))?
+        .len();
     if size > MAX_DELTA_BASE_BYTES {
         return Ok(None);
     }
-    fs::read(base).map(Some).map_err(|source| io_error("read", base, source))
+    fs::read(base)
+        .map(Some)
+        .map_err(|source| io_error("read", base, source))
 }
 
 fn unpack(file: &Path, prefix: &[u8], new: &Path) -> std::io::Result<String> {

@@ -1,6 +1,7 @@
 //! Feeds: one file per format; a document's bytes in, records and enrichments out.
 
 mod amazon;
+mod arch;
 mod cvss;
 mod debian;
 mod distro_info;
@@ -68,6 +69,7 @@ pub(crate) const ALL: &[&dyn Feed] = &[
     &cvss::Cvss,
     &secdb::Secdb,
     &amazon::Amazon,
+    &arch::Arch,
     &redhat::RedHat,
     &rocky::Rocky,
     &ubuntu::Ubuntu,

@@ -95,11 +95,19 @@ fn what_is_no_database_is_neither_exported_nor_restored() {
 #[test]
 fn a_delta_turns_the_old_database_into_the_new_one_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let (old, new) = (build(folder.path(), "old.db", 3000), build(folder.path(), "new.db", 3010));
+    let (old, new) = (
+        build(folder.path(), "old.db", 3000),
+        build(folder.path(), "new.db", 3010),
+    );
     let file = folder.path().join("delta.zst");
     let delta = write_delta(&old, &new, &file).unwrap().unwrap();
     let full = export(&new, &folder.path().join("new.zst")).unwrap();
-    assert!(delta.size_bytes < full.size_bytes / 2, "{} of {}", delta.size_bytes, full.size_bytes);
+    assert!(
+        delta.size_bytes < full.size_bytes / 2,
+        "{} of {}",
+        delta.size_bytes,
+        full.size_bytes
+    );
     let digest = database_digest(&new).unwrap().unwrap();
     let copy = folder.path().join("copy.db");
     fs::copy(&old, &copy).unwrap();
