@@ -1,5 +1,5 @@
 # Each target is one readable script or cargo call.
-.PHONY: help build demo test test-kernels test-kubernetes lint bench clean
+.PHONY: help build demo test behaviour test-kernels test-kubernetes lint bench clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -13,6 +13,9 @@ demo: ## Scan, profile, run and watch real redis, postgres and nginx; then misbe
 
 test: ## Everything that CI runs; kernel tests need root
 	scripts/test.sh
+
+behaviour: ## Normal work and attacks in 16 real images under a real agent; writes docs/behaviour.md (root, 10 minutes)
+	scripts/test-behaviour.sh
 
 test-kernels: ## The sensor tests on Debian's 6.1 and 6.12 kernels in virtual machines (4 minutes)
 	scripts/test-kernels.sh

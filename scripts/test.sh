@@ -12,7 +12,8 @@ cargo fmt --all --check
 # say so.
 images=
 if [ "$(id -u)" = 0 ]; then
-  scripts/demo/images.sh </dev/null &
+  # The demo's, and the cheap ones of the behaviour suite.
+  scripts/behaviour/images.sh busybox memcached nginx-proxy </dev/null &
   images=$!
 fi
 

@@ -15,9 +15,39 @@ pub use load::{MAX_PACK_BYTES, PackError, parse};
 
 /// Built-in packs: file name and text, in name order. One line per file of `rules/content/packs`.
 const FILES: &[(&str, &str)] = &[
+    ("busybox.yaml", include_str!("../content/packs/busybox.yaml")),
+    ("caddy.yaml", include_str!("../content/packs/caddy.yaml")),
+    ("consul.yaml", include_str!("../content/packs/consul.yaml")),
+    (
+        "elasticsearch.yaml",
+        include_str!("../content/packs/elasticsearch.yaml"),
+    ),
+    ("etcd.yaml", include_str!("../content/packs/etcd.yaml")),
+    ("grafana.yaml", include_str!("../content/packs/grafana.yaml")),
+    ("haproxy.yaml", include_str!("../content/packs/haproxy.yaml")),
+    ("httpd.yaml", include_str!("../content/packs/httpd.yaml")),
+    ("influxdb.yaml", include_str!("../content/packs/influxdb.yaml")),
+    ("java.yaml", include_str!("../content/packs/java.yaml")),
+    ("kafka.yaml", include_str!("../content/packs/kafka.yaml")),
+    ("memcached.yaml", include_str!("../content/packs/memcached.yaml")),
+    ("mongo.yaml", include_str!("../content/packs/mongo.yaml")),
+    ("mysql.yaml", include_str!("../content/packs/mysql.yaml")),
+    ("nats.yaml", include_str!("../content/packs/nats.yaml")),
     ("nginx.yaml", include_str!("../content/packs/nginx.yaml")),
+    ("node.yaml", include_str!("../content/packs/node.yaml")),
+    ("php-fpm.yaml", include_str!("../content/packs/php-fpm.yaml")),
     ("postgres.yaml", include_str!("../content/packs/postgres.yaml")),
+    ("prometheus.yaml", include_str!("../content/packs/prometheus.yaml")),
+    ("python.yaml", include_str!("../content/packs/python.yaml")),
+    ("rabbitmq.yaml", include_str!("../content/packs/rabbitmq.yaml")),
     ("redis.yaml", include_str!("../content/packs/redis.yaml")),
+    ("registry.yaml", include_str!("../content/packs/registry.yaml")),
+    ("ruby.yaml", include_str!("../content/packs/ruby.yaml")),
+    ("supervisord.yaml", include_str!("../content/packs/supervisord.yaml")),
+    ("traefik.yaml", include_str!("../content/packs/traefik.yaml")),
+    ("varnish.yaml", include_str!("../content/packs/varnish.yaml")),
+    ("vault.yaml", include_str!("../content/packs/vault.yaml")),
+    ("zookeeper.yaml", include_str!("../content/packs/zookeeper.yaml")),
 ];
 
 /// The packs that are built in, in name order.
@@ -43,6 +73,9 @@ pub struct Pack {
     pub summary: String,
     /// The software's own documentation of what is claimed here.
     pub docs: String,
+    /// What it was checked against.
+    #[serde(default)]
+    pub basis: Basis,
     /// Which images it is for.
     #[serde(rename = "match")]
     pub matches: PackMatch,
@@ -114,6 +147,27 @@ pub enum SettingsFormat {
     Postgres,
     /// `name value…;` and blocks; `-c FILE`, `-g DIRECTIVES`, `-p PREFIX`.
     Nginx,
+    /// my.cnf: `[section]` and `name = value`; `--name=value`, `--defaults-file=FILE`.
+    Mysql,
+    /// haproxy.cfg: sections of `keyword value…` lines; `-f FILE`.
+    Haproxy,
+    /// httpd.conf and apache2.conf: `Directive value…`, blocks, includes, `${NAME}` from `envvars`; `-f FILE`, `-c DIRECTIVE`.
+    Httpd,
+    /// The command line alone: `--name=value`, `--name value`, `-n value`, `-n5`. An address also gives `name.port`.
+    Flags,
+    /// `name = value` lines (rabbitmq.conf, server.properties, zoo.cfg); the command line is not read.
+    Properties,
+}
+
+/// What a pack was checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Its software was run: the behaviour suite holds its normal work and attacks.
+    #[default]
+    Run,
+    /// Documentation alone: no claim counts for more than B.
+    Documentation,
 }
 
 /// When a claim holds. All that is given must be true.
@@ -134,7 +188,7 @@ pub struct When {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenClaim {
-    /// Port, or a variable that holds ports: `{port}`. Values that are no port from 1 to 65535 are left out.
+    /// Port, range (`32768-60999`), or a variable that holds ports: `{port}`. Values that are no port from 1 to 65535 are left out.
     pub port: String,
     /// Added to each value; redis's cluster bus is its port plus 10000.
     #[serde(default)]
@@ -284,11 +338,12 @@ mod tests {
 
     #[test]
     fn matches_by_program_and_package() {
-        let redis = &shipped()[2].matches;
+        let matches = |name: &str| &shipped().iter().find(|pack| pack.name == name).unwrap().matches;
+        let redis = matches("redis");
         assert!(redis.names(&["redis-check-rdb", "redis-server"]));
         assert!(!redis.names(&["redis-cli"]));
         assert!(redis.owns("redis-server") && !redis.owns("nginx-light"));
-        let postgres = &shipped()[1].matches;
+        let postgres = matches("postgres");
         assert!(postgres.owns("postgresql-15") && !postgres.owns("postgresql-common"));
     }
 }

@@ -7,6 +7,8 @@
 //! config (EXPOSE, VOLUME, USER, HEALTHCHECK) ─► declared ─► facts          all of it ─► facets: judged or learned
 //! ```
 
+use std::time::Instant;
+
 use plimsoll_model::{
     Action, Confidence, Denial, Facet, Fact, ImageConfig, ImageIdentity, Note, NoteKind, PathPattern, Phase, Profile,
     Sbom, Subject, schema,
@@ -25,6 +27,7 @@ mod explorer;
 mod facets;
 mod limits;
 mod lookup;
+mod services;
 mod settings;
 mod shell;
 #[cfg(test)]
@@ -61,9 +64,22 @@ pub struct Input<'a> {
 
 /// What the image's container should do, and what could not be read while finding out.
 pub fn build(input: &Input<'_>) -> (Profile, Vec<Note>) {
+    let begun = Instant::now();
+    let built = derive(input);
+    tracing::debug!(
+        image = %input.image.reference,
+        facts = built.0.facts.len(),
+        milliseconds = begun.elapsed().as_secs_f64() * 1e3,
+        "profile derived"
+    );
+    built
+}
+
+fn derive(input: &Input<'_>) -> (Profile, Vec<Note>) {
     let lookup = Lookup::new(input.tree, input.config);
     let mut notes = Vec::new();
     let mut explorer = explore_command(input, &lookup, &mut notes);
+    services::follow(&mut explorer);
     let main = explorer.main.take();
     let mut draft = Draft::default();
 
@@ -77,14 +93,12 @@ pub fn build(input: &Input<'_>) -> (Profile, Vec<Note>) {
     if let (Some(launch), Some(closure)) = (&main, &closure) {
         add_closure(&mut draft, launch, closure);
     }
-    let claims: Vec<Claims<'_>> = match &main {
-        Some(launch) => input
-            .packs
-            .iter()
-            .filter_map(|pack| Claims::new(pack, input, &lookup, launch, &explorer))
-            .collect(),
-        None => Vec::new(),
-    };
+    let claims: Vec<Claims<'_>> = main
+        .iter()
+        .chain(&explorer.services)
+        .flat_map(|launch| input.packs.iter().map(move |pack| (pack, launch)))
+        .filter_map(|(pack, launch)| Claims::new(pack, input, &lookup, launch, &explorer))
+        .collect();
     for claims in &claims {
         claims.add(&mut draft);
     }
@@ -172,7 +186,7 @@ fn add_edges(draft: &mut Draft, explorer: &Explorer<'_>, main: Option<&Launch>) 
         }
         // The exec of the main program is where one phase ends and the next begins; a script that is the main program
         // itself starts its commands in the next.
-        if is_main(&edge.to) || edge.from.as_ref().is_some_and(is_main) {
+        if is_main(&edge.to) || edge.from.as_ref().is_some_and(is_main) || edge.serves {
             phases.push(Phase::Serving);
         }
         let subject = edge.from.clone().map_or(Subject::Any, Subject::Program);

@@ -4,7 +4,7 @@ use plimsoll_model::{
     Action, Applet, Confidence, Denial, Evidence, EvidenceSource, Identity, PathPattern, Peer, Phase, PortSpec,
     Program, Subject, Transport, Verb,
 };
-use plimsoll_rules::packs::{Because, Pack, When};
+use plimsoll_rules::packs::{Basis, Because, Pack, When};
 
 use super::{
     Input, accounts,
@@ -62,7 +62,14 @@ impl<'a> Claims<'a> {
                 format!("main program {called} of package {} {}", package.name, package.version),
             ),
             Some(_) => return None,
+            // A multi-call binary that nobody packaged (busybox as httpd) is not the server that it is called like.
+            None if own != called && !pack.matches.names(&[own]) && !pack.matches.owns(own) => return None,
             None => (Confidence::B, format!("main program {called}, owned by no package")),
+        };
+        // Whoever only read about it is never sure.
+        let cap = match pack.basis {
+            Basis::Run => cap,
+            Basis::Documentation => cap.max(Confidence::B),
         };
         let settings = pack
             .settings
@@ -141,9 +148,11 @@ impl<'a> Claims<'a> {
         for claim in self.pack.execs.iter().filter(|claim| self.holds(&claim.because.when)) {
             let programs: Vec<Program> = claim.to.iter().flat_map(|name| self.programs(name)).collect();
             for subject in self.subjects(&claim.from) {
+                // An entry script that is named among the tools of entry scripts does not start itself; a server may.
+                let is_itself = |program: &Program| subject == Subject::Program(program.clone());
                 for program in programs
                     .iter()
-                    .filter(|program| subject != Subject::Program((*program).clone()))
+                    .filter(|program| claim.from == "main" || !is_itself(program))
                 {
                     let action = Action::Exec(program.clone());
                     let is_seen = draft
@@ -167,18 +176,18 @@ impl<'a> Claims<'a> {
     fn add_listens(&self, draft: &mut Draft) {
         for claim in self.pack.listens.iter().filter(|claim| self.holds(&claim.because.when)) {
             for (port, from) in self.expand(&claim.port) {
-                let port = port
-                    .parse::<u16>()
-                    .ok()
-                    .filter(|port| *port != 0)
-                    .and_then(|port| port.checked_add(claim.plus));
-                let Some(port) = port else {
+                let (first, last) = port.split_once('-').unwrap_or((&port, &port));
+                let number = |text: &str| {
+                    let port = text.parse::<u16>().ok().filter(|port| *port != 0);
+                    port.and_then(|port| port.checked_add(claim.plus))
+                };
+                let (Some(first), Some(last)) = (number(first), number(last)) else {
                     continue;
                 };
                 let ports = PortSpec {
                     transport: claim.transport,
-                    first: port,
-                    last: port,
+                    first,
+                    last,
                 };
                 // Whoever listens: a master binds, its workers listen, and EXPOSE speaks of no program either.
                 self.fact(
@@ -244,6 +253,11 @@ impl<'a> Claims<'a> {
     /// Why nothing follows from what the settings do not say.
     pub(crate) fn doubt(&self) -> Option<&str> {
         self.settings.unknown.as_deref()
+    }
+
+    /// The program that the pack was chosen for.
+    pub(crate) fn launch(&self) -> &Launch {
+        self.launch
     }
 
     /// For people: which pack, and why it was chosen.
@@ -393,7 +407,12 @@ impl<'a> Claims<'a> {
             return vec![self.launch.program.clone()];
         }
         let mut programs = Vec::new();
-        for (name, _) in self.expand(name) {
+        let expanded = self.expand(name).into_iter();
+        let names = expanded.flat_map(|(name, _)| match name.contains('*') {
+            true => self.lookup.matching(&name),
+            false => vec![name],
+        });
+        for name in names {
             let Some(located) = self.lookup.find(&name, &[]) else {
                 continue;
             };

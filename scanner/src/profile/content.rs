@@ -17,6 +17,14 @@ const CONFIG_NAMES: &[&str] = &[
     "postgresql.conf",
     "postgresql.conf.sample",
     "nginx.conf",
+    "my.cnf",
+    "mariadb.cnf",
+    "haproxy.cfg",
+    "httpd.conf",
+    "apache2.conf",
+    "rabbitmq.conf",
+    "server.properties",
+    "zoo.cfg",
 ];
 
 /// Folders whose files belong to a configuration that `config` understands.
@@ -27,6 +35,15 @@ const CONFIG_FOLDERS: &[&str] = &[
     "/etc/redis/",
     "/etc/postgresql/",
     "/etc/postgresql-common/",
+    "/etc/mysql/",
+    "/etc/my.cnf.d/",
+    "/etc/haproxy/",
+    "/usr/local/etc/haproxy/",
+    "/etc/apache2/",
+    "/etc/httpd/",
+    "/usr/local/apache2/conf/",
+    "/etc/rabbitmq/",
+    "/etc/supervisor/",
 ];
 
 /// Whether a scan must keep this file's content for [`super::build`].

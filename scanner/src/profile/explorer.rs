@@ -13,7 +13,7 @@ use plimsoll_model::{Applet, Confidence, Identity, Note, NoteKind, PathPattern, 
 use super::{
     accounts,
     limits::{MAX_CALLS, MAX_COMMANDS, MAX_EVIDENCE, MAX_SHEBANGS},
-    lookup::{Located, Lookup, SHELLS, base_name, normalise},
+    lookup::{Located, Lookup, SHELLS, base_name, folder_name, normalise},
     shell::{self, Script},
     value::Value,
     walk::Walk,
@@ -36,6 +36,8 @@ pub(crate) struct Edge {
     pub(crate) because: String,
     /// How sure.
     pub(crate) confidence: Confidence,
+    /// It happens while the container serves, because the main program's own files say so.
+    pub(crate) serves: bool,
 }
 
 /// A program with the arguments it was started with.
@@ -86,6 +88,8 @@ pub(crate) struct Explorer<'a> {
     pub(crate) chain: Vec<Program>,
     /// What the first process becomes in the end.
     pub(crate) main: Option<Launch>,
+    /// Programs that the main program, a process manager, keeps running.
+    pub(crate) services: Vec<Launch>,
     /// Trouble.
     pub(crate) notes: BTreeSet<Note>,
     /// How often each edge was found.
@@ -107,6 +111,8 @@ pub(crate) struct Call {
     pub(crate) confidence: Confidence,
     /// The container's first process becomes this program.
     pub(crate) is_first: bool,
+    /// The main program's own files ask for it: it happens while the container serves.
+    pub(crate) serves: bool,
     /// User at that moment, when a wrapper changed it.
     pub(crate) user: Option<Identity>,
     /// Calls around it.
@@ -126,6 +132,7 @@ impl<'a> Explorer<'a> {
             becomes: Vec::new(),
             chain: Vec::new(),
             main: None,
+            services: Vec::new(),
             notes: BTreeSet::new(),
             edge_counts: BTreeMap::new(),
             seen: BTreeSet::new(),
@@ -161,6 +168,12 @@ impl<'a> Explorer<'a> {
         if let Some(inner) = wrappers::unwrap(called, arguments).or_else(|| wrappers::unwrap(&role, arguments)) {
             self.enter_chain(std::slice::from_ref(&program), call);
             return self.run_inner(inner, &program, call);
+        }
+        // Erlang's launcher becomes the machine beside it.
+        if role == "erlexec" {
+            self.enter_chain(std::slice::from_ref(&program), call);
+            let machine = format!("{}/beam.smp", folder_name(&located.entry.path));
+            return self.run(&machine, arguments, &call.by_program(&program, call.is_first));
         }
         if role == "find" {
             for command in wrappers::find_commands(arguments) {
@@ -433,6 +446,7 @@ impl<'a> Explorer<'a> {
             to,
             because: call.because.clone(),
             confidence: call.confidence,
+            serves: call.serves,
         };
         if !self.edges.contains(&edge) {
             self.edges.push(edge);
@@ -461,6 +475,7 @@ impl Call {
             because,
             confidence: Confidence::A,
             is_first: true,
+            serves: false,
             user: None,
             depth: 0,
             path: Vec::new(),

@@ -30,8 +30,17 @@ pub(crate) fn add(draft: &mut Draft, known: &Known<'_>) {
 }
 
 impl Known<'_> {
+    /// The reason why packs close a pair. With several services each of them must.
     fn pack_closes(&self, verb: Verb, phase: Phase) -> Option<String> {
-        self.claims.iter().find_map(|claims| claims.closes(verb, phase))
+        let services = &self.explorer.services;
+        let has_pack = |launch: &Launch| self.claims.iter().any(|claims| std::ptr::eq(claims.launch(), launch));
+        if !services.is_empty() && !(services.iter().all(has_pack) && self.main.is_some_and(has_pack)) {
+            return None;
+        }
+        let reasons: Option<Vec<String>> = self.claims.iter().map(|claims| claims.closes(verb, phase)).collect();
+        reasons
+            .filter(|reasons| !reasons.is_empty())
+            .map(|reasons| reasons.join("; "))
     }
 
     fn doubt(&self) -> Option<&str> {
@@ -40,7 +49,10 @@ impl Known<'_> {
 
     /// What the closure cannot do, how sure that is, and why.
     fn cannot(&self, verb: Verb) -> Option<(Confidence, String)> {
-        let closure = self.closure.filter(|closure| closure.is_complete)?;
+        // Only the main program's closure is known.
+        let closure = self
+            .closure
+            .filter(|closure| closure.is_complete && self.explorer.services.is_empty())?;
         let (imports, what) = match verb {
             Verb::Exec => (closure.imports.exec, "execve, posix_spawn, system or popen"),
             // Name lookup connects from inside the C library.

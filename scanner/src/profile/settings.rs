@@ -1,8 +1,13 @@
 //! A workload's launch in, its settings out: configuration files of the image and command line, in the words that the
 //! software itself uses.
 
+mod flags;
+mod haproxy;
+mod httpd;
+mod mysql;
 mod nginx;
 mod postgres;
+mod properties;
 mod redis;
 
 use std::collections::BTreeMap;
@@ -84,12 +89,25 @@ pub(crate) fn read(source: &SettingsSource, launch: &Launch, lookup: &Lookup<'_>
         SettingsFormat::Redis => redis::read(&mut settings, arguments, lookup),
         SettingsFormat::Postgres => postgres::read(&mut settings, source, launch, lookup),
         SettingsFormat::Nginx => nginx::read(&mut settings, source, arguments, lookup),
+        SettingsFormat::Mysql => mysql::read(&mut settings, source, arguments, lookup),
+        SettingsFormat::Haproxy => haproxy::read(&mut settings, source, arguments, lookup),
+        SettingsFormat::Httpd => httpd::read(&mut settings, source, arguments, lookup),
+        SettingsFormat::Flags => flags::read(&mut settings, arguments),
+        SettingsFormat::Properties => properties::read(&mut settings, source, lookup),
     }
     settings
 }
 
+/// The port of an address: `0.0.0.0:80`, `:80`, `*:80`, `[::]:80`, `http://host:80/`, `80`; `None` when it names none.
+fn port_of(address: &str) -> Option<&str> {
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let address = address.split('/').next().unwrap_or(address);
+    let port = address.rsplit_once(':').map_or(address, |(_, port)| port);
+    port.parse::<u16>().ok().map(|_| port)
+}
+
 /// Splits at blanks; quotes of both kinds hold words together and are removed.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

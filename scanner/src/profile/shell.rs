@@ -41,6 +41,8 @@ pub(crate) enum Command {
         /// Of the whole group.
         redirects: Vec<Redirect>,
     },
+    /// `a &`: left running beside the script.
+    Background(Box<Command>),
     /// `name() { … }`.
     Function {
         /// Its name.

@@ -41,6 +41,10 @@ pub(super) struct Walk<'w, 'a> {
     depth: u32,
     /// What the last command of the script itself started.
     last: Option<Launch>,
+    /// What the script started with `&` last.
+    left_running: Option<Launch>,
+    /// The present command is one of those.
+    is_background: bool,
 }
 
 /// What a stretch of commands runs in.
@@ -68,10 +72,12 @@ impl<'w, 'a> Walk<'w, 'a> {
             seen: BTreeSet::new(),
             depth: 0,
             last: None,
+            left_running: None,
+            is_background: false,
         }
     }
 
-    /// Walks the whole script. What its last command started, when that is no builtin.
+    /// Walks the whole script. What its last command started, when that is no builtin; else what it left running.
     pub(super) fn script(mut self, script: &Script, arguments: &[Value]) -> Option<Launch> {
         let mut frame = Frame {
             positional: vec![arguments.to_vec()],
@@ -79,7 +85,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             input: None,
         };
         self.commands(&script.commands, &mut frame);
-        self.last
+        self.last.or(self.left_running)
     }
 
     fn commands(&mut self, commands: &[Command], frame: &mut Frame) {
@@ -123,6 +129,18 @@ impl<'w, 'a> Walk<'w, 'a> {
                 if !forks {
                     frame.positional = inner.positional;
                 }
+            }
+            Command::Background(command) => {
+                let mut inner = Frame {
+                    forks: true,
+                    ..frame.clone()
+                };
+                let before = self.left_running.take();
+                self.is_background = true;
+                self.command(command, &mut inner);
+                self.is_background = false;
+                // The last one counts, as the last command does.
+                self.left_running = self.left_running.take().or(before);
             }
             Command::Function { name, body } => {
                 self.functions.insert(name.clone(), Arc::clone(body));
@@ -295,7 +313,7 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// Commands of a function, a sourced file or an evaluated text; once for each list of arguments.
     fn nested(&mut self, key: String, commands: &[Command], positional: Vec<Vec<Value>>, frame: &Frame) {
-        if self.depth >= MAX_CALLS || !self.seen.insert(hash_of(&(key, &positional))) {
+        if self.depth >= MAX_CALLS || !self.seen.insert(hash_of(&(key, &positional, self.is_background))) {
             return;
         }
         self.depth += 1;
@@ -323,6 +341,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                 Confidence::B
             },
             is_first: is_first && self.call.is_first,
+            serves: self.call.serves,
             user: self.call.user.clone(),
             depth: self.call.depth + 1,
             path: self.path(),

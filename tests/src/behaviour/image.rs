@@ -51,6 +51,17 @@ pub struct ImageSpec {
     pub is_quick: bool,
 }
 
+impl ImageSpec {
+    /// Whether what is scanned is there.
+    pub fn is_built(&self) -> bool {
+        let path = self.scan.split_once(':').map_or(self.scan.as_str(), |(_, path)| path);
+        let (folder, tag) = path.split_once(':').unwrap_or((path, ""));
+        let folder = crate::repository::root().join(folder);
+        let index = std::fs::read_to_string(folder.join("index.json")).unwrap_or_default();
+        folder.exists() && (tag.is_empty() || index.contains(&format!("\"{tag}\"")))
+    }
+}
+
 impl Images {
     /// Reads `images.yaml`.
     ///

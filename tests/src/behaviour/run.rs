@@ -233,7 +233,9 @@ fn judge_attack(
         (true, _) => Verdict::Flagged,
         (false, Some(reason)) => Verdict::Unseen(reason.clone()),
         // An attack that must say something and did not was not carried out.
-        (false, None) if told.is_empty() && (!has_worked && !step.replies.is_empty() || is_refusal(&outcome.answer)) => {
+        (false, None)
+            if told.is_empty() && (!has_worked && !step.replies.is_empty() || is_refusal(&outcome.answer)) =>
+        {
             Verdict::Refused
         }
         (false, None) => Verdict::Missed,
@@ -270,10 +272,17 @@ fn scan(name: &str, spec: &ImageSpec, reports: &Path) -> anyhow::Result<ProfileF
     let path = reports.join(format!("{name}.json"));
     let mut scan = command::plimsoll();
     scan.env("PLIMSOLL_LOG", "plimsoll_scanner=debug")
+        .env("NO_COLOR", "1")
         .args(["scan", &spec.scan, "--skip-vulnerabilities", "-o"])
         .arg(format!("json={}", path.display()));
     let run = command::finish(scan);
-    ensure!(run.code == Some(0), "scan {name}: {run:?}");
+    let last = run
+        .stderr
+        .lines()
+        .rev()
+        .find(|line| !line.starts_with(' '))
+        .unwrap_or_default();
+    ensure!(run.code == Some(0), "scan {name}: exit code {:?}: {last}", run.code);
     let report: ScanReport = serde_json::from_slice(&fs::read(&path)?).context("read the report")?;
     let profile = &report.profile;
     let is_general =

@@ -57,7 +57,10 @@ impl Stage {
         let output = podman()
             .args(["run", "--detach", "--name", &container, "--volume", &mount])
             .args(stage.fill(&spec.options)?)
-            .arg(format!("localhost/plimsoll-demo/{}:latest", spec.image.as_deref().unwrap_or(name)))
+            .arg(format!(
+                "localhost/plimsoll-demo/{}:latest",
+                spec.image.as_deref().unwrap_or(name)
+            ))
             .args(stage.fill(&spec.arguments)?)
             .stdin(Stdio::null())
             .output()?;

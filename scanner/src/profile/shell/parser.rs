@@ -79,7 +79,19 @@ impl<'a> Parser<'a> {
             match self.peek() {
                 None | Some(b')') => break,
                 Some(b';') if matches!(self.peek_at(1), Some(b';' | b'&')) => break,
-                Some(b';') | Some(b'&') => {
+                Some(b'&') if self.peek_at(1) != Some(b'&') => {
+                    self.bump();
+                    if let Some(command) = commands.pop() {
+                        commands.push(Command::Background(Box::new(command)));
+                    }
+                    continue;
+                }
+                Some(b'&') => {
+                    self.bump();
+                    self.bump();
+                    continue;
+                }
+                Some(b';') => {
                     self.bump();
                     continue;
                 }

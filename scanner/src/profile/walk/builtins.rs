@@ -143,6 +143,8 @@ impl Walk<'_, '_> {
         let launch = self.external(&argv, simple, is_exec && !frame.forks);
         if !frame.forks {
             self.last = launch;
+        } else if self.is_background {
+            self.left_running = launch;
         }
     }
 
