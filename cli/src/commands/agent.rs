@@ -98,7 +98,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     #[command(flatten)]
-    enforcement: enforce::Arguments,
+    enforcement: enforce::EnforcementArguments,
     /// Name of this node in alerts; default: the host's name, in a replay the recorded one
     #[arg(long, value_name = "NAME")]
     node: Option<String>,

@@ -6,7 +6,7 @@ use plimsoll_runtime::enforce::{Enforcement, Instead, Mode};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Enforcement")]
-pub(super) struct Arguments {
+pub(super) struct EnforcementArguments {
     /// What to do about acts that a profile rules out: count them, say so in their alerts, or refuse them
     #[arg(long, value_name = "MODE")]
     enforce: Option<ModeName>,
@@ -56,7 +56,7 @@ impl ModeName {
 }
 
 /// `None` when nothing was asked for: then nothing of it is loaded.
-pub(super) fn enforcement(arguments: &Arguments) -> Option<Enforcement> {
+pub(super) fn enforcement(arguments: &EnforcementArguments) -> Option<Enforcement> {
     let images = arguments.enforce_image.iter();
     let enforcement = Enforcement {
         mode: arguments.enforce.and_then(ModeName::mode),
