@@ -117,12 +117,10 @@ fn instruction(line: &HistoryEntry, layer: Option<u32>, is_first: bool, out: &mu
         let message = format!("{what}: {}", excerpt(rest));
         out.push(kind, message, None, layer);
     };
+    let is_url = rest.contains("http://") || rest.contains("https://");
     match keyword {
-        "ADD" if rest.contains("http://") || rest.contains("https://") => {
-            if !rest.contains("--checksum=") {
-                say(&ADD_URL, "ADD of a URL");
-            }
-        }
+        "ADD" if is_url && rest.contains("--checksum=") => {}
+        "ADD" if is_url => say(&ADD_URL, "ADD of a URL"),
         // The root file system of a base image can come in no other way.
         "ADD" if !is_first => say(&ADD_FILE, "ADD"),
         "ONBUILD" => say(&ONBUILD, "ONBUILD"),
@@ -209,7 +207,7 @@ fn pipes_to_shell(command: &str) -> bool {
             let mut words = part
                 .split_whitespace()
                 .filter(|word| *word != "sudo" && !word.contains('='));
-            if downloaded && words.next().is_some_and(|word| is_shell(word)) {
+            if downloaded && words.next().is_some_and(is_shell) {
                 return true;
             }
             downloaded |= downloads(part);
