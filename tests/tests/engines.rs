@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use plimsoll_model::{NoteKind, ScanReport};
+use plimsoll_model::{FileEntry, NoteKind, ScanReport};
 use plimsoll_tests::{
     command,
     container::{self, Container},
@@ -151,10 +151,15 @@ fn a_folder_is_read_without_leaving_it() {
     run(Command::new("mkfifo").arg(&pipe)).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
     let out = tempfile::NamedTempFile::new().unwrap();
+    let inventory = tempfile::NamedTempFile::new().unwrap();
     let mut digests = Vec::new();
     let path = folder.path().display().to_string();
     for target in [format!("rootfs:{path}"), path.clone(), format!("dir:{path}")] {
-        let run = command::scan(&target, &["-o", &format!("json={}", out.path().display())]);
+        let outputs = [
+            format!("json={}", out.path().display()),
+            format!("inventory={}", inventory.path().display()),
+        ];
+        let run = command::scan(&target, &["-o", &outputs[0], "-o", &outputs[1]]);
         assert_eq!(run.code, Some(0), "{target}: {run:?}");
         let report: ScanReport = serde_json::from_slice(&fs::read(out.path()).unwrap()).unwrap();
         let names: Vec<_> = report
@@ -164,14 +169,15 @@ fn a_folder_is_read_without_leaving_it() {
             .map(|package| package.name.as_str())
             .collect();
         assert_eq!(names, ["demo"], "{target}");
-        let outside = report.files.iter().find(|file| file.path == "/etc/outside").unwrap();
+        let files: Vec<FileEntry> = fs::read_to_string(inventory.path())
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let outside = files.iter().find(|file| file.path == "/etc/outside").unwrap();
         assert_eq!(outside.link_target.as_deref(), Some("/etc/shadow"));
         assert_eq!(outside.digest, None);
-        assert!(
-            !report.files.iter().any(|file| file.path.contains("loop/")),
-            "{:?}",
-            report.files
-        );
+        assert!(!files.iter().any(|file| file.path.contains("loop/")), "{files:?}");
         assert!(
             report.notes.iter().all(|note| note.kind == NoteKind::Hint),
             "{:?}",
@@ -202,7 +208,9 @@ fn a_running_container_by_pid_and_by_name() {
     let container = Container::start("redis", &[], &[]).unwrap();
     let service = Engine::podman(Some(container::podman())).unwrap();
     let host = format!("unix://{}", service.socket.display());
-    container.exec(&["sh", "-c", "echo new >/srv/new"]).unwrap();
+    container
+        .exec(&["sh", "-c", "echo new >/srv/new; chmod 755 /srv/new"])
+        .unwrap();
     let pid = run(container::podman().args(["inspect", "--format", "{{.State.Pid}}", &container.id])).unwrap();
     let image = run(container::podman().args(["inspect", "--format", "{{.Image}}", &container.id])).unwrap();
     let out = tempfile::NamedTempFile::new().unwrap();
