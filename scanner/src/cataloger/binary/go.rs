@@ -73,7 +73,9 @@ fn main(info: &str) -> Main<'_> {
 /// The value of the variable that is called `version`, in whatever package: `-X main.version=1.2.3`.
 fn linked_version(flags: &str) -> Option<&str> {
     let blank = |character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '\\');
-    let settings = flags.split(blank).filter_map(|word| word.split_once('='));
+    let settings = flags
+        .split(blank)
+        .filter_map(|word| word.strip_prefix("-X=").unwrap_or(word).split_once('='));
     settings
         .filter(|(variable, _)| {
             let name = variable.rsplit('.').next().unwrap_or_default();

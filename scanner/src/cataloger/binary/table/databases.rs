@@ -163,7 +163,7 @@ pub(super) const ALL: &[Classifier] = &[
         Look::Text,
         "rabbitmq-server",
         &["rabbit.app"],
-        &[r#"\{vsn, *"{version}[^"]{0,20}"\}"#],
+        &[r#"\{vsn, {0,4}"{version}[^"]{0,20}"\}"#],
         &["vmware:rabbitmq", "pivotal_software:rabbitmq"],
     ),
     elf(

@@ -123,7 +123,7 @@ pub(super) const ALL: &[Classifier] = &[
         Look::Text,
         "elixir",
         &["ebin/elixir.app"],
-        &[r#"\{vsn, *"({digits}(?:-rc\.[0-9])?)[^"]{0,20}"\}"#],
+        &[r#"\{vsn, {0,4}"({digits}(?:-rc\.[0-9])?)[^"]{0,20}"\}"#],
         &["elixir-lang:elixir"],
     ),
     row(

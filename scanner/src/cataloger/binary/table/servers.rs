@@ -189,8 +189,8 @@ pub(super) const ALL: &[Classifier] = &[
         "kibana",
         &["kibana/package.json"],
         &[
-            r#""name": *"kibana".{0,2000}"version": *"{version}""#,
-            r#""version": *"{version}".{0,2000}"name": *"kibana""#,
+            r#""name": {0,4}"kibana".{0,2000}"version": {0,4}"{version}""#,
+            r#""version": {0,4}"{version}".{0,2000}"name": {0,4}"kibana""#,
         ],
         &["elastic:kibana"],
     ),
