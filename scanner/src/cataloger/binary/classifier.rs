@@ -71,7 +71,7 @@ impl Classifier {
                 let components = pattern.matches('/').count();
                 path.rmatch_indices('/')
                     .nth(components)
-                    .is_some_and(|(at, _)| star_matches(pattern.as_bytes(), path[at + 1..].as_bytes()))
+                    .is_some_and(|(at, _)| star_matches(pattern.as_bytes(), &path.as_bytes()[at + 1..]))
             }
             false => star_matches(pattern.as_bytes(), name.as_bytes()),
         })
@@ -150,7 +150,10 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     index
 });
 
-static ROWS: LazyLock<Vec<(&'static Classifier, OnceLock<Vec<Regex>>)>> = LazyLock::new(|| {
+/// A row with its patterns, once they are compiled.
+type Row = (&'static Classifier, OnceLock<Vec<Regex>>);
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let rows = table::ALL.iter().copied().flatten();
     rows.map(|row| (row, OnceLock::new())).collect()
 });
