@@ -30,6 +30,12 @@ is_current() {
   [ -e "$1" ] && [ -z "$(find "$2" -newer "$1" -print -quit)" ]
 }
 
+# restore NAME SOURCE: puts an image back into the storage, which may have been emptied since it was built.
+restore() {
+  podman image exists "localhost/plimsoll-demo/$1" ||
+    skopeo copy --quiet "$2" "$(stored "$1")" </dev/null
+}
+
 # prepare NAME FOLDER: what an image needs beside its sources, made in its build folder.
 prepare() {
   case $1 in
@@ -63,7 +69,18 @@ prepare() {
 
 build() {
   local name=$1 context=$out/context/$1 stamp=$out/images/.$1 format=oci
-  is_current "$stamp" "$here/images/$name" && return
+  if is_current "$stamp" "$here/images/$name"; then
+    if [ -e "$out/images/$name.tar" ]; then
+      restore "$name" "docker-archive:$out/images/$name.tar"
+    else
+      restore "$name" "oci:$out/images/layout:$name"
+    fi
+    return
+  fi
+  if ! podman image exists localhost/plimsoll-demo/base; then
+    rm -f "$demo/images/.built"
+    "$root/scripts/demo/images.sh"
+  fi
   echo "building $name" >&2
   rm -rf "$context"
   mkdir -p "$out/context"
@@ -83,6 +100,10 @@ build() {
   rm -rf "$context"
   touch "$stamp"
 }
+
+restore redis "docker-archive:$demo/images/redis.docker.tar"
+restore postgres "oci:$demo/images/postgres:latest"
+restore nginx "oci:$demo/images/nginx:latest"
 
 names=("$@")
 if [ ${#names[@]} = 0 ]; then

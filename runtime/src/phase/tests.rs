@@ -1,6 +1,6 @@
 //! Lineage: which phase each process of a scene is in.
 
-use plimsoll_model::ContainerRuntime;
+use plimsoll_model::{Action, Confidence, ContainerRuntime, Fact, PortSpec, Subject, Transport};
 
 use super::*;
 use crate::{
@@ -19,6 +19,18 @@ fn phases(scene: &Scene) -> Vec<String> {
     assert_eq!(container.runtime, ContainerRuntime::Unknown);
     let mut report = redis_report();
     report.profile.entrypoint.push(program(SUPERVISOR));
+    report.profile.facts.push(Fact {
+        subject: Subject::Any,
+        action: Action::Listen(PortSpec {
+            transport: Transport::Tcp,
+            first: 6379,
+            last: 6379,
+        }),
+        phases: vec![Phase::Serving],
+        parent: None,
+        evidence: Vec::new(),
+        confidence: Confidence::A,
+    });
     let image = Arc::new(KnownImage::new(report, crate::images::ReportSource::Folder));
     let mut sandbox = Sandbox::new(container, Some(image), HOST_MOUNTS);
     let mut tree = ProcessTree::new(0);
@@ -227,4 +239,29 @@ fn a_scan_that_comes_late_puts_everybody_in_the_place_that_they_would_have() {
     assert_eq!(phase(helper), Phase::Entrypoint);
     assert_eq!(phase(probe), Phase::Probe);
     assert_eq!(phase(session), Phase::Session);
+}
+
+#[test]
+fn a_server_that_takes_its_port_serves_though_its_entry_script_stays() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, BASH, &["bash", ENTRY]);
+    let server = scene.fork(room.first);
+    scene.exec(server, REDIS, &["redis-server"]);
+    scene.listen(server, "127.0.0.1:7000");
+    scene.listen(server, "0.0.0.0:6379");
+    let shell = scene.fork(server);
+    scene.exec(shell, DASH, &["sh"]);
+    let helper = scene.fork(room.first);
+    scene.exec(helper, "/usr/bin/id", &["id"]);
+    let all = phases(&scene);
+    assert_eq!(
+        all[all.len() - 5..],
+        [
+            "redis-server: Entrypoint",
+            "redis-server: Entrypoint",
+            "redis-server: Serving",
+            "dash: Serving",
+            "id: Entrypoint",
+        ]
+    );
 }

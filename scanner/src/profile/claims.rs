@@ -14,6 +14,9 @@ use super::{
     settings::{self, Settings},
 };
 
+/// Executables that hold small versions of other software's programs.
+const MANY_IN_ONE: &[&str] = &["busybox", "toybox"];
+
 /// A pack that fits an image.
 #[derive(Debug)]
 pub(crate) struct Claims<'a> {
@@ -62,8 +65,8 @@ impl<'a> Claims<'a> {
                 format!("main program {called} of package {} {}", package.name, package.version),
             ),
             Some(_) => return None,
-            // A multi-call binary that nobody packaged (busybox as httpd) is not the server that it is called like.
-            None if own != called && !pack.matches.names(&[own]) && !pack.matches.owns(own) => return None,
+            // busybox as httpd is not the server that it is called like.
+            None if MANY_IN_ONE.contains(&own) && !pack.matches.owns(own) => return None,
             None => (Confidence::B, format!("main program {called}, owned by no package")),
         };
         // Whoever only read about it is never sure.

@@ -111,7 +111,7 @@ pub(crate) struct Call {
     pub(crate) confidence: Confidence,
     /// The container's first process becomes this program.
     pub(crate) is_first: bool,
-    /// The main program's own files ask for it: it happens while the container serves.
+    /// As in [`Edge::serves`].
     pub(crate) serves: bool,
     /// User at that moment, when a wrapper changed it.
     pub(crate) user: Option<Identity>,
@@ -171,7 +171,6 @@ impl<'a> Explorer<'a> {
         }
         // Erlang's launcher becomes the machine beside it.
         if role == "erlexec" {
-            self.enter_chain(std::slice::from_ref(&program), call);
             let machine = format!("{}/beam.smp", folder_name(&located.entry.path));
             return self.run(&machine, arguments, &call.by_program(&program, call.is_first));
         }

@@ -131,3 +131,39 @@ fn option(main: &Launch, names: &[&str]) -> Option<String> {
     let at = main.argv.iter().position(|word| names.contains(&word.as_str()))?;
     main.argv.get(at + 1).cloned()
 }
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::{Action, FacetState, Phase, Verb};
+
+    use crate::profile::testing::Image;
+
+    #[test]
+    fn services_of_a_manager_are_started_and_each_has_its_pack() {
+        let conf = "[supervisord]\ncommand=/bin/no\n[include]\nfiles = conf.d/*.conf\n";
+        let services = "[program:one]\ncommand=redis-server --port 7\n[program:two]\ncommand = memcached -p 8\n";
+        let image = Image::debian()
+            .binaries(&["/usr/bin/redis-server", "/usr/bin/memcached", "/usr/bin/python3"])
+            .package("redis-server", "/usr/bin/redis-server")
+            .package("memcached", "/usr/bin/memcached")
+            .script("/usr/bin/supervisord", "#!/usr/bin/python3\n")
+            .file("/etc/supervisor/supervisord.conf", 0o644, conf)
+            .file("/etc/supervisor/conf.d/a.conf", 0o644, services)
+            .starts(&[], &["supervisord"]);
+        let (profile, _) = image.profile();
+        let packs: Vec<&str> = profile.packs.iter().filter_map(|pack| pack.split(' ').next()).collect();
+        assert_eq!(packs, ["supervisord", "redis", "memcached"]);
+        let starts = |name: &str| {
+            profile.facts.iter().any(|fact| {
+                fact.phases.contains(&Phase::Serving)
+                    && matches!(&fact.action, Action::Exec(to) if to.path.0.ends_with(name))
+            })
+        };
+        assert!(starts("/redis-server") && starts("/memcached") && !starts("/no"));
+        let writes = profile
+            .facets
+            .iter()
+            .find(|facet| (facet.verb, facet.phase) == (Verb::Write, Phase::Serving));
+        assert_eq!(writes.map(|facet| facet.state), Some(FacetState::Closed));
+    }
+}

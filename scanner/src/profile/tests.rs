@@ -268,6 +268,19 @@ fn hooks_are_run_or_read_as_their_names_say() {
 }
 
 #[test]
+fn a_script_that_stays_runs_the_main_program_beside_itself() {
+    for script in [
+        "#!/bin/sh\nredis-server --port 1 \"$@\" &\nserver=$!\nwait \"$server\"\n",
+        "#!/bin/sh\nrun() { exec redis-server --port 1; }\nif x; then run; else\nrun &\nfi\nwait || true\n",
+    ] {
+        let (profile, _) = redis().script("/usr/local/bin/docker-entrypoint.sh", script).profile();
+        let main = profile.main.as_ref().unwrap();
+        assert_eq!(main.path.0, "/usr/bin/redis-check-rdb", "{script}");
+        assert!(profile.packs[0].starts_with("redis 1"), "{:?}", profile.packs);
+    }
+}
+
+#[test]
 fn a_proxy_may_dial() {
     let (profile, _) = nginx("server { listen 8080; location / { proxy_pass http://backend; } }").profile();
     assert_eq!(state(&profile, Verb::Connect, Phase::Serving), Some(FacetState::Open));

@@ -3,7 +3,7 @@
 use super::{Settings, port_of};
 
 /// Reads `--name=value`, `--name value`, `-name value`, `-n value` and `-n5`. A flag without a value is `yes`. Names are
-/// without their dashes; an address also gives `NAME.port`.
+/// without their dashes, `-U` is `capital-u`; an address also gives `NAME.port`.
 pub(super) fn read(settings: &mut Settings, arguments: &[String]) {
     let mut rest = arguments.iter().peekable();
     while let Some(word) = rest.next() {
@@ -29,10 +29,19 @@ pub(super) fn read(settings: &mut Settings, arguments: &[String]) {
         if name.is_empty() {
             continue;
         }
+        let name = &plain(name);
         settings.set(name, &value, "command line");
         for port in value.split(',').filter_map(port_of) {
             settings.add(&format!("{name}.port"), port, "command line");
         }
+    }
+}
+
+/// Settings know no capitals; `-U` is not `-u`.
+fn plain(name: &str) -> String {
+    match name.as_bytes() {
+        [letter] if letter.is_ascii_uppercase() => format!("capital-{}", name.to_ascii_lowercase()),
+        _ => name.to_ascii_lowercase(),
     }
 }
 

@@ -163,3 +163,138 @@ fn nginx_blocks_includes_and_directives_on_the_command_line() {
 fn words_keep_quotes_together() {
     assert_eq!(words("a  'b c' \"\" d\"e f\"g"), ["a", "b c", "", "de fg"]);
 }
+
+#[test]
+fn mysql_groups_includes_and_command_line() {
+    let image = Image::new()
+        .file(
+            "/etc/mysql/my.cnf",
+            0o644,
+            "[client]\nport = 1\n[mysqld]\nport = 3307 # ours\nlog-error = error.log\n!includedir /etc/mysql/conf.d/\n",
+        )
+        .file(
+            "/etc/mysql/conf.d/a.cnf",
+            0o644,
+            "[mariadb-10.11]\nsocket=/run/a.sock\n[mysqldump]\nport=2\n",
+        );
+    check(
+        "mysql",
+        &image,
+        &["mariadbd", "--datadir=/data", "--wsrep-on"],
+        &[
+            ("port", &["3307"]),
+            ("socket", &["/run/a.sock"]),
+            ("log_error", &["/data/error.log"]),
+            ("wsrep_on", &["yes"]),
+        ],
+    );
+    let settings = check(
+        "mysql",
+        &image,
+        &["mysqld", "--defaults-file=/absent.cnf"],
+        &[("port", &[])],
+    );
+    assert_eq!(settings.unknown.as_deref(), Some("/absent.cnf is not in the image"));
+}
+
+#[test]
+fn haproxy_binds_servers_and_sockets() {
+    let image = Image::new().file(
+        "/etc/haproxy/haproxy.cfg",
+        0o644,
+        "global\n stats socket /run/h.sock mode 660\n log 10.0.0.1:514 local0\nfrontend f\n bind :80,*:443 ssl # both\n \
+         bind quic4@:443\nbackend b\n option external-check\n server one 10.0.0.2:8080 check\n",
+    );
+    check(
+        "haproxy",
+        &image,
+        &["haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg"],
+        &[
+            ("bind.port", &["80", "443"]),
+            ("bind.quic_port", &["443"]),
+            ("server.port", &["8080"]),
+            ("stats socket", &["/run/h.sock"]),
+            ("log.peer", &["10.0.0.1:514"]),
+            ("option external-check", &["yes"]),
+            ("master", &["yes"]),
+        ],
+    );
+    let settings = check("haproxy", &image, &["haproxy", "-f", "/absent.cfg"], &[]);
+    assert!(settings.unknown.is_some());
+}
+
+#[test]
+fn httpd_includes_and_variables() {
+    let image = Image::new()
+        .file(
+            "/etc/apache2/envvars",
+            0o644,
+            "export APACHE_RUN_DIR=/var/run/apache2$SUFFIX\nexport X=$Y\n",
+        )
+        .file(
+            "/etc/apache2/apache2.conf",
+            0o644,
+            "DefaultRuntimeDir ${APACHE_RUN_DIR}\nErrorLog ${X}/e\nInclude ports.conf\nIncludeOptional mods/*.load\n",
+        )
+        .file(
+            "/etc/apache2/ports.conf",
+            0o644,
+            "Listen 80\n<IfModule ssl_module>\nListen [::]:443\n</IfModule>\n",
+        )
+        .file(
+            "/etc/apache2/mods/php.load",
+            0o644,
+            "LoadModule php_module /usr/lib/php.so\nCustomLog \"|/bin/log\" x\n",
+        );
+    check(
+        "httpd",
+        &image,
+        &["apache2", "-DFOREGROUND"],
+        &[
+            ("listen.port", &["80", "443"]),
+            ("defaultruntimedir", &["/var/run/apache2"]),
+            ("errorlog", &["/etc/apache2/${X}/e"]),
+            ("php_module", &["yes"]),
+            ("piped log", &["|/bin/log"]),
+        ],
+    );
+}
+
+#[test]
+fn flags_and_properties() {
+    let command = [
+        "memcached",
+        "-p",
+        "11212",
+        "-U5",
+        "--listen=0.0.0.0:99,:98",
+        "-vv",
+        "--user",
+        "cache",
+        "file",
+    ];
+    check(
+        "memcached",
+        &Image::new(),
+        &command,
+        &[
+            ("p", &["11212"]),
+            ("capital-u", &["5"]),
+            ("listen.port", &["99", "98"]),
+            ("vv", &["yes"]),
+            ("user", &["cache"]),
+            ("operand", &["file"]),
+        ],
+    );
+    let image = Image::new().file(
+        "/etc/rabbitmq/rabbitmq.conf",
+        0o644,
+        "# listeners.tcp.default = 1\nlisteners.tcp.default = 0.0.0.0:5673\n",
+    );
+    check(
+        "rabbitmq",
+        &image,
+        &["beam.smp"],
+        &[("listeners.tcp.default.port", &["5673"])],
+    );
+}

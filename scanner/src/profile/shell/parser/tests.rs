@@ -9,6 +9,9 @@ fn outline(commands: &[Command]) -> Vec<String> {
     for command in commands {
         match command {
             Command::Simple(simple) => outline_simple(simple, &mut lines),
+            Command::Background(command) => {
+                lines.push(format!("{} &", outline(std::slice::from_ref(command)).join("; ")))
+            }
             Command::Pipeline(members) => lines.push(outline(members).join(" | ")),
             Command::Group {
                 commands, redirects, ..
@@ -109,7 +112,7 @@ fn words_quotes_and_expansions() {
 
 #[test]
 fn lists_pipelines_and_redirections() {
-    check("a && b || c; d & e", &["a", "b", "c", "d", "e"]);
+    check("a && b || c; d & e", &["a", "b", "c", "d &", "e"]);
     check(
         "find / -print0 | sort -V | while read -r f; do \"$f\"; done",
         &["find / -print0 | sort -V | for - in  | read -r f | $f"],
