@@ -68,9 +68,54 @@ impl Agent {
         }
     }
 
+    /// The next alert that `test` accepts; those before it are dropped. An error when none comes in time.
+    pub fn find_alert(&self, test: impl Fn(&Alert) -> bool) -> anyhow::Result<Alert> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let alert = read_alert(&self.alerts.recv_timeout(left).context("wait for an alert")?)?;
+            if test(&alert) {
+                return Ok(alert);
+            }
+        }
+    }
+
+    /// Waits for a line on standard error that holds a text.
+    pub fn wait_for_talk(&self, text: &str) -> anyhow::Result<String> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self
+                .talk
+                .recv_timeout(left)
+                .with_context(|| format!("wait for `{text}`"))?;
+            if line.contains(text) {
+                return Ok(line);
+            }
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal by name (`HUP`).
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        signal(&self.child, name)
+    }
+
+    /// The most memory that it has had resident, in KiB.
+    pub fn peak_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("VmHWM is not told")?.parse()?)
+    }
+
     /// Asks the agent to end, as Ctrl-C does, and gives the alerts that nobody had asked for, and what it said last.
     pub fn stop(mut self) -> anyhow::Result<(Vec<Alert>, Vec<String>)> {
-        signal(&self.child)?;
+        signal(&self.child, "INT")?;
         let mut left = Vec::new();
         loop {
             match self.alerts.recv_timeout(LIMIT) {
@@ -96,9 +141,9 @@ fn read_alert(line: &str) -> anyhow::Result<Alert> {
     serde_json::from_str(line).with_context(|| format!("read alert {line}"))
 }
 
-fn signal(child: &Child) -> anyhow::Result<()> {
+fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
     let status = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([&format!("-{name}"), &child.id().to_string()])
         .status()
         .context("run kill")?;
     anyhow::ensure!(status.success(), "the agent had ended before it was asked to");

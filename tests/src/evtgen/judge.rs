@@ -97,6 +97,7 @@ impl Judge {
                 images: images.path().to_owned(),
                 rules,
                 node: None,
+                enforcement: None,
                 record: None,
                 sinks: vec![Box::new(Hand(sender))],
                 outputs: None,

@@ -1,0 +1,323 @@
+//! A real agent under storms: what was done is what it tells and what it says that it lost. Nothing hangs, and its memory
+//! stays bounded.
+//!
+//! `PLIMSOLL_STRESS=full` takes 500,000 opens, a deeper fork bomb and 1,000 containers instead of a tenth of that.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use plimsoll_model::Alert;
+use plimsoll_tests::{agent::Agent, machine};
+use tempfile::TempDir;
+
+/// A stressed agent may not need more memory than this.
+const MAX_PEAK_KIB: u64 = 400 << 10;
+
+fn is_full() -> bool {
+    std::env::var_os("PLIMSOLL_STRESS").is_some_and(|size| size == "full")
+}
+
+/// A folder with the agent's rules and a program of its own, `mark`, whose runs and files nobody else has.
+struct Stage {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Stage {
+    /// `None` where this machine allows no such test.
+    fn new(test: &str, tools: &[&str]) -> Option<Self> {
+        let missing = tools.iter().find(|tool| !machine::has(tool));
+        let reason = machine::why_no_bpf().or_else(|| missing.map(|tool| format!("{tool} is not installed")));
+        if let Some(reason) = reason {
+            machine::say_skipped(test, &reason);
+            return None;
+        }
+        let folder = tempfile::Builder::new().prefix("plimsoll-stress-").tempdir().unwrap();
+        let path = fs::canonicalize(&folder).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(path.join("images")).unwrap();
+        Some(Self { folder, path })
+    }
+
+    /// An agent with one rule, `storm`.
+    fn agent(&self, condition: &str) -> Agent {
+        let rules = self.path.join("rules.yaml");
+        let text = format!(
+            "- rule: storm\n  desc: d\n  condition: {condition}\n  output: \"%proc.cmdline\"\n  priority: WARNING\n"
+        );
+        fs::write(&rules, text).unwrap();
+        let arguments = [
+            Path::new("--no-shipped-rules"),
+            Path::new("--rules"),
+            &rules,
+            Path::new("--images"),
+        ];
+        let images = self.path.join("images");
+        Agent::start(arguments.iter().copied().chain([images.as_path()])).unwrap()
+    }
+
+    /// A static program that does nothing, under a name of this test.
+    fn mark(&self) -> String {
+        let path = self.path.join("bin/mark");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let source = self.path.join("mark.c");
+        fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+        run(Command::new("gcc")
+            .args(["-static", "-O1", "-o"])
+            .arg(&path)
+            .arg(&source));
+        path.display().to_string()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        println!("stage {} is removed", self.folder.path().display());
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}: {talk}", output.status);
+}
+
+/// What an agent said at its end.
+#[derive(Debug, Default)]
+struct End {
+    alerts: u64,
+    followed: u64,
+    containers: u64,
+    unidentified: u64,
+    /// Events lost anywhere.
+    lost: u64,
+    notices_of_loss: usize,
+}
+
+impl End {
+    fn of(talk: &[String]) -> Self {
+        let mut end = Self::default();
+        for line in talk {
+            end.notices_of_loss += usize::from(line.starts_with("notice:") && line.contains("events were lost"));
+            let Some(done) = line.strip_prefix("done: ") else {
+                continue;
+            };
+            let numbers: Vec<u64> = done
+                .split(|letter: char| !letter.is_ascii_digit())
+                .filter_map(|digits| digits.parse().ok())
+                .collect();
+            match done {
+                _ if done.contains("more events belong") => {
+                    (end.alerts, end.followed, end.containers) = (numbers[1], numbers[2], numbers[3]);
+                }
+                _ if done.contains("events lost") || done.contains("not decoded") => end.lost += numbers[0],
+                _ if done.contains("not identified") => end.unidentified = numbers[0],
+                _ => {}
+            }
+        }
+        end
+    }
+
+    /// Each of `count` events was told or counted as lost, and no loss was silent.
+    fn must_account_for(&self, count: u64) {
+        let told = self.alerts + self.followed;
+        println!(
+            "{told} of {count} events told, {} lost, {} notices",
+            self.lost, self.notices_of_loss
+        );
+        assert!(told <= count, "more was told than happened: {self:?}");
+        assert!(told + self.lost >= count, "lost silently: {self:?}");
+        assert_eq!(self.lost > 0, self.notices_of_loss > 0, "{self:?}");
+    }
+}
+
+/// Two processes open files for writing as fast as they can.
+fn open_files(folder: &Path, count: u64) {
+    let script = "my $n = shift; for my $p (1..2) { next if fork();
+        for my $i (1..$n/2) { open(F, '>', \"$p-\" . $i % 100); close(F) } exit } wait(); wait()";
+    fs::create_dir_all(folder).unwrap();
+    run(Command::new("perl")
+        .args(["-e", script, &count.to_string()])
+        .current_dir(folder));
+}
+
+#[test]
+fn opens_are_told_or_counted() {
+    let Some(stage) = Stage::new("opens", &["perl"]) else {
+        return;
+    };
+    let files = stage.path.join("files");
+    let agent = stage.agent(&format!(
+        "evt.is_open_write=true and fd.name startswith {}/",
+        files.display()
+    ));
+    let count = if is_full() { 500_000 } else { 50_000 };
+    let since = std::time::Instant::now();
+    open_files(&files, count);
+    println!("{count} opens in {:?}", since.elapsed());
+    let peak = agent.peak_kib().unwrap();
+    let (_, talk) = agent.stop().unwrap();
+    End::of(&talk).must_account_for(count);
+    assert!(peak < MAX_PEAK_KIB, "{peak} KiB");
+}
+
+#[test]
+fn a_fork_bomb_is_told_or_counted() {
+    let Some(stage) = Stage::new("fork bomb", &["gcc", "perl", "unshare"]) else {
+        return;
+    };
+    let mark = stage.mark();
+    let agent = stage.agent(&format!("evt.type=execve and proc.exepath={mark}"));
+    let depth = if is_full() { 12 } else { 9 };
+    // In a pid namespace of its own: it ends with its first process. Each process makes two more, then runs the mark.
+    let script = "sub bomb { my $depth = shift; if ($depth) { for (1..2) { my $pid = fork(); die unless defined $pid;
+        bomb($depth - 1) unless $pid } } while (wait() > 0) {} exec($ARGV[0]) } bomb($ARGV[1])";
+    run(Command::new("unshare")
+        .args([
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--kill-child",
+            "perl",
+            "-e",
+            script,
+            &mark,
+        ])
+        .arg(depth.to_string()));
+    let peak = agent.peak_kib().unwrap();
+    let (_, talk) = agent.stop().unwrap();
+    // 2^(depth+1) - 1 processes.
+    End::of(&talk).must_account_for((2 << depth) - 1);
+    assert!(peak < MAX_PEAK_KIB, "{peak} KiB");
+}
+
+#[test]
+fn an_agent_that_stood_still_says_what_it_missed() {
+    let Some(stage) = Stage::new("standing still", &["perl", "gcc"]) else {
+        return;
+    };
+    let (files, mark) = (stage.path.join("files"), stage.mark());
+    let agent = stage.agent(&format!(
+        "(evt.is_open_write=true and fd.name startswith {}/) or (evt.type=execve and proc.exepath={mark})",
+        files.display()
+    ));
+    agent.signal("STOP").unwrap();
+    open_files(&files, 100_000);
+    agent.signal("CONT").unwrap();
+    agent
+        .wait_for_talk("events were lost in the kernel's ring buffer")
+        .unwrap();
+    run(&mut Command::new(&mark));
+    let is_mark = |alert: &Alert| alert.process.as_ref().is_some_and(|process| process.exe == mark);
+    let alert = agent.find_alert(is_mark).unwrap();
+    let (_, talk) = agent.stop().unwrap();
+    let end = End::of(&talk);
+    assert!(end.lost > 0, "the ring buffer holds no 100,000 events: {end:?}");
+    assert!(
+        alert.lost_events > 0 && alert.lost_events <= end.lost,
+        "{} of {}",
+        alert.lost_events,
+        end.lost
+    );
+    // The first notice was read above.
+    let told = end.alerts + end.followed;
+    assert!(told <= 100_001 && told + end.lost >= 100_001, "lost silently: {end:?}");
+}
+
+/// A bundle of runc whose file system holds the mark and nothing else.
+fn bundle(stage: &Stage) -> PathBuf {
+    let mark = stage.mark();
+    let folder = stage.path.join("bundle");
+    for name in ["bin", "proc", "dev", "sys"] {
+        fs::create_dir_all(folder.join("rootfs").join(name)).unwrap();
+    }
+    fs::copy(mark, folder.join("rootfs/bin/mark")).unwrap();
+    run(Command::new("runc").arg("spec").current_dir(&folder));
+    let path = folder.join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    config["process"]["terminal"] = false.into();
+    config["process"]["args"] = serde_json::json!(["/bin/mark"]);
+    fs::write(&path, config.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn short_containers_are_told_or_counted() {
+    let Some(stage) = Stage::new("short containers", &["runc", "gcc"]) else {
+        return;
+    };
+    let bundle = bundle(&stage);
+    let agent = stage.agent("evt.type=execve and proc.exepath=/bin/mark and container.id != host");
+    let count = if is_full() { 1_000 } else { 30 };
+    let prefix = format!("plimsoll-stress-{}", std::process::id());
+    for number in 0..count {
+        run(Command::new("runc")
+            .args(["run", &format!("{prefix}-{number}")])
+            .current_dir(&bundle));
+    }
+    let peak = agent.peak_kib().unwrap();
+    let (alerts, talk) = agent.stop().unwrap();
+    let end = End::of(&talk);
+    end.must_account_for(count);
+    let ours = |alert: &&Alert| alert.container_id.as_deref().is_some_and(|id| id.starts_with(&prefix));
+    let mut names: Vec<_> = alerts
+        .iter()
+        .filter(ours)
+        .filter_map(|alert| alert.container_id.clone())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    println!(
+        "{} containers by name, {} not identified",
+        names.len(),
+        end.unidentified
+    );
+    assert!(names.len() as u64 + end.unidentified + end.lost >= count, "{end:?}");
+    assert!(end.containers + end.lost >= count, "{end:?}");
+    assert!(peak < MAX_PEAK_KIB, "{peak} KiB");
+}
+
+#[test]
+fn a_pid_that_is_used_again_is_another_process() {
+    let Some(stage) = Stage::new("pid reuse", &["gcc", "sh"]) else {
+        return;
+    };
+    let mark = stage.mark();
+    let agent = stage.agent(&format!("evt.type=execve and proc.exepath={mark}"));
+    let first = Command::new(&mark).arg("first").spawn().and_then(|mut child| {
+        child.wait()?;
+        Ok(child.id())
+    });
+    let pid = first.unwrap();
+    // The kernel is told which number to give next; on a busy machine somebody else may get it.
+    let script = "[ $$ = $1 ] && exec $2 second; exit 0";
+    let reused = (0..2_000).any(|_| {
+        fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", script, "sh", &pid.to_string(), &mark])
+            .spawn()
+            .unwrap();
+        child.wait().unwrap();
+        child.id() == pid
+    });
+    assert!(reused, "pid {pid} was never given again");
+    let (alerts, talk) = agent.stop().unwrap();
+    let mut told: Vec<(u32, String)> = Vec::new();
+    for alert in &alerts {
+        let process = alert.process.as_ref().unwrap();
+        told.push((process.pid.cast_unsigned(), process.command_line.clone()));
+    }
+    let expected = ["first", "second"].map(|word| (pid, format!("{mark} {word}")));
+    assert_eq!(told, expected, "{talk:?}");
+    let second = alerts.last().unwrap();
+    assert_eq!(
+        second.ancestry[0].exe,
+        std::env::current_exe().unwrap().display().to_string(),
+        "{second:?}"
+    );
+    assert_ne!(alerts[0].id, second.id);
+}
