@@ -3,7 +3,7 @@
 # with the security module `bpf` (opens come from LSM) and once without (from fexit). Software emulation (TCG) only.
 #
 #   scripts/test-kernels.sh [6.1] [6.12]     which kernels; all without arguments
-#   PLIMSOLL_KERNEL_ONLY=guards              only tests with this in their names
+#   PLIMSOLL_KERNEL_ONLY=guards,filters      only tests with one of these in their names
 #   PLIMSOLL_KERNEL_TEST=PATH                this test binary instead of a freshly built one
 #
 # Needs Debian's qemu-system-x86, busybox-static, cpio, perl and xz-utils; not root.

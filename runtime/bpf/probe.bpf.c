@@ -6,9 +6,13 @@
 /* A kernel without `bpf` among its active security modules attaches such a program and never calls it. */
 u64 lsm_calls = 0;
 
+/* What our programs at opens and calls cannot do without (since 5.15): a kernel that lacks it must say so here. */
+#define NEED_REGISTERS() (void)bpf_task_pt_regs(bpf_get_current_task_btf())
+
 SECTION("lsm/file_open")
 int probe_lsm(u64 *ctx)
 {
+	NEED_REGISTERS();
 	__sync_fetch_and_add(&lsm_calls, 1);
 	return 0;
 }
@@ -16,6 +20,7 @@ int probe_lsm(u64 *ctx)
 SECTION("fexit/do_filp_open")
 int probe_fexit(u64 *ctx)
 {
+	NEED_REGISTERS();
 	return 0;
 }
 
@@ -34,6 +39,7 @@ int probe_cgroup(struct bpf_sock *ctx)
 SECTION("tracepoint/syscalls/sys_exit_creat")
 int probe_tracepoint(struct syscall_exit *ctx)
 {
+	NEED_REGISTERS();
 	return 0;
 }
 

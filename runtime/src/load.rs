@@ -255,10 +255,6 @@ fn attach(
         reason,
     };
     let is_guard = GUARDS.contains(program);
-    let open_cgroup = || {
-        let path = cgroup_root.ok_or_else(|| refused("no cgroup v2 hierarchy is mounted".to_owned()))?;
-        File::open(path).map_err(|error| refused(format!("open {}: {error}", path.display())))
-    };
     let result = match program.hook {
         Hook::Lsm(hook) => {
             let lsm: &mut Lsm = find(object, program.name)?;
@@ -296,34 +292,46 @@ fn attach(
                 other => other.map(drop),
             }
         }
-        Hook::CgroupSockAddr => {
-            let hook: &mut CgroupSockAddr = find(object, program.name)?;
-            let cgroup = open_cgroup()?;
-            let link = hook
-                .load()
-                .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single));
-            match link {
-                Ok(id) if may_pin => {
-                    let link = hook.take_link(id).map_err(|error| refused(explain(&error)))?;
-                    let link = FdLink::try_from(link).map_err(|error| refused(chain(&error)))?;
-                    pins::pin(link, program.name)?;
-                    Ok(())
-                }
-                other => other.map(drop),
-            }
-        }
-        Hook::CgroupSock => {
-            let hook: &mut CgroupSock = find(object, program.name)?;
-            let cgroup = open_cgroup()?;
-            hook.load()
-                .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single).map(drop))
-        }
+        Hook::CgroupSockAddr | Hook::CgroupSock => return attach_to_cgroups(object, program, cgroup_root, may_pin),
         Hook::Tracepoint(name) => {
             let tracepoint: &mut TracePoint = find(object, program.name)?;
             once_loaded(tracepoint.load()).and_then(|()| tracepoint.attach("syscalls", name).map(drop))
         }
     };
     result.map_err(|error| refused(explain(&error)))
+}
+
+/// Attaches to the root of the cgroup v2 hierarchy. What can refuse a connection is pinned when refusals are to stay.
+fn attach_to_cgroups(
+    object: &mut Ebpf,
+    program: &Program,
+    cgroup_root: Option<&Path>,
+    may_pin: bool,
+) -> Result<(), SensorError> {
+    let refused = |reason: String| SensorError::Attach {
+        program: program.name,
+        reason,
+    };
+    let path = cgroup_root.ok_or_else(|| refused("no cgroup v2 hierarchy is mounted".to_owned()))?;
+    let cgroup = File::open(path).map_err(|error| refused(format!("open {}: {error}", path.display())))?;
+    if program.hook == Hook::CgroupSock {
+        let hook: &mut CgroupSock = find(object, program.name)?;
+        let link = hook
+            .load()
+            .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single));
+        return link.map(drop).map_err(|error| refused(explain(&error)));
+    }
+    let hook: &mut CgroupSockAddr = find(object, program.name)?;
+    let id = hook
+        .load()
+        .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single))
+        .map_err(|error| refused(explain(&error)))?;
+    if may_pin {
+        let link = hook.take_link(id).map_err(|error| refused(explain(&error)))?;
+        let link = FdLink::try_from(link).map_err(|error| refused(chain(&error)))?;
+        pins::pin(link, program.name)?;
+    }
+    Ok(())
 }
 
 /// One program may be attached to several tracepoints.

@@ -264,7 +264,7 @@ fn explain(error: AgentError) -> Failure {
     let (exit, hint) = match &error {
         AgentError::Sensor(_) => (
             Exit::Target,
-            "run as root on a kernel from 5.8 with BTF; `plimsoll agent doctor` says what is missing, and --replay needs neither",
+            "run as root on a kernel from 5.15 with BTF; `plimsoll agent doctor` says what is missing, and --replay needs neither",
         ),
         AgentError::Images { .. } => (Exit::Usage, "give --images a folder that you may read"),
         AgentError::Open { .. } => (

@@ -130,23 +130,31 @@ impl fmt::Display for Plan {
                 (None, false) => writeln!(f, "  off  {:width$}  no rule and no profile needs it", entry.title)?,
             }
         }
+        if self.ways().any(|way| way.mechanism == Mechanism::SyscallTracepoint) {
+            writeln!(f, "\n{COST}")?;
+        }
         let (act, connect) = match self.can_refuse {
             true => ("refused (BPF LSM)", "refused (cgroup hook)"),
             false => ("its process is killed or stopped", "refused (cgroup hook)"),
         };
-        writeln!(f, "\nwith --enforce enforce: an exec or write that must not be: {act}; a connection: {connect}")?;
+        writeln!(f, "\nwhat --enforce does about acts that must not be:")?;
+        writeln!(f, "  exec, write  {act}\n  connect      {connect}")?;
         self.write_blindness(f)?;
         self.write_refusals(f)
     }
 }
 
-/// What a mechanism costs those who are not watched; measured on Linux 6.18.
+/// Marks a mechanism that costs those who are not watched.
 fn cost(mechanism: Mechanism) -> &'static str {
     match mechanism {
-        Mechanism::SyscallTracepoint => " (about 35 ns on every system call of every process)",
+        Mechanism::SyscallTracepoint => " *",
         _ => "",
     }
 }
+
+/// Measured on Linux 6.18.
+const COST: &str =
+    "* costs every system call of every process about 35 ns as long as any is attached; only if a rule needs one";
 
 impl Plan {
     fn write_blindness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,11 +169,19 @@ impl Plan {
         let mut lines: Vec<String> = missing
             .map(|entry| format!("{}: {}", entry.title, entry.without_it))
             .collect();
-        lines.extend(
-            partial
-                .filter(|(_, gap)| !gap.is_empty())
-                .map(|(title, gap)| format!("{title}: {gap}")),
-        );
+        let mut gaps: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (title, gap) in partial.filter(|(_, gap)| !gap.is_empty()) {
+            match gaps.iter_mut().find(|(known, _)| *known == gap) {
+                Some((_, titles)) => titles.push(title),
+                None => gaps.push((gap, vec![title])),
+            }
+        }
+        for (gap, titles) in gaps {
+            lines.push(match titles.len() {
+                1 => format!("{}: {gap}", titles[0]),
+                _ => format!("{gap}:\n    {}", titles.join("\n    ")),
+            });
+        }
         if lines.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,5 @@
 //! Which drafts are news.
 
-use plimsoll_model::ProcessSummary;
 use plimsoll_rules::Priority;
 
 use super::*;
