@@ -25,11 +25,12 @@ pub fn audit_events(document: Value) -> Option<Vec<Value>> {
     }
 }
 
-/// Old API servers send `v1beta1`, which has the same fields.
+/// Old API servers send `v1beta1`, which has the same fields; an event that was taken out of a list has no version.
 fn is_audit(document: &Value) -> bool {
-    document["apiVersion"]
-        .as_str()
-        .is_some_and(|version| version.starts_with("audit.k8s.io/"))
+    match document["apiVersion"].as_str() {
+        Some(version) => version.starts_with("audit.k8s.io/"),
+        None => document["auditID"].is_string(),
+    }
 }
 
 /// The alert about one audit event: all rules that fired, worst first; `None` when none did. `cluster` stands where other
@@ -89,10 +90,11 @@ fn reason(rule: &Rule, event: &Value) -> Reason {
     }
 }
 
-/// An audit event is known by its id and stage; one request makes several events.
+/// A request is one alert, whichever of its stages made rules fire: that of an `exec` starts now and completes when its
+/// shell is left.
 fn id(event: &Value, cluster: &str) -> String {
     let mut hasher = Sha256::new();
-    for part in [cluster, word(event, "auditID"), word(event, "stage")] {
+    for part in [cluster, word(event, "auditID")] {
         hasher.update(part.len().to_le_bytes());
         hasher.update(part);
     }
@@ -196,11 +198,13 @@ mod tests {
         assert_eq!(alert.time_ns, 1_767_323_045_000_006_000);
         assert_eq!(alert.techniques, ["T1609"]);
         assert!(alert.process.is_none() && alert.pod.is_some());
-        // Told again, it is the same alert; another stage is another event.
-        assert_eq!(judge_audit(&rules(), &exec(), "east").unwrap().id, alert.id);
-        let mut later = exec();
-        later["stage"] = json!("Panic");
-        assert_ne!(judge_audit(&rules(), &later, "east").unwrap().id, alert.id);
+        // Another stage of the same request is the same alert; another request is not, nor is that of another cluster.
+        let mut other = exec();
+        other["stage"] = json!("ResponseStarted");
+        assert_eq!(judge_audit(&rules(), &other, "east").unwrap().id, alert.id);
+        assert_ne!(judge_audit(&rules(), &other, "west").unwrap().id, alert.id);
+        other["auditID"] = json!("a-2");
+        assert_ne!(judge_audit(&rules(), &other, "east").unwrap().id, alert.id);
         let quiet = json!({"auditID": "b", "verb": "get", "user": {"username": "bob"}});
         assert!(judge_audit(&rules(), &quiet, "east").is_none());
     }

@@ -1,6 +1,7 @@
 //! `plimsoll audit`: a Kubernetes audit log in, alerts out.
 
 use std::{
+    collections::{HashSet, VecDeque},
     fs::File,
     io::{self, BufRead, BufReader, Read as _, stdin},
     path::PathBuf,
@@ -17,6 +18,9 @@ use crate::{
 
 /// Longest line: an API server cuts events at 1.5 MiB, and sends lists of up to 400.
 const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// Alerts that are remembered, so that a request's later stage does not tell them again.
+const MAX_TOLD: usize = 100_000;
 
 /// Which log, by which rules.
 #[derive(clap::Args)]
@@ -85,6 +89,28 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     })
 }
 
+/// Alerts of late: a request comes in several stages, soon after each other or when its shell is left.
+#[derive(Default)]
+struct Told {
+    known: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Told {
+    fn is_new(&mut self, id: &str) -> bool {
+        if !self.known.insert(id.to_owned()) {
+            return false;
+        }
+        self.order.push_back(id.to_owned());
+        if self.order.len() > MAX_TOLD
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
 #[derive(Default)]
 struct Counts {
     events: u64,
@@ -95,6 +121,7 @@ struct Counts {
 fn judge(log: &mut dyn BufRead, rules: &RuleSet, cluster: &str, sink: &mut dyn Sink) -> io::Result<Counts> {
     let mut counts = Counts::default();
     let mut line = Vec::new();
+    let mut told = Told::default();
     loop {
         line.clear();
         if (&mut *log).take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
@@ -109,7 +136,7 @@ fn judge(log: &mut dyn BufRead, rules: &RuleSet, cluster: &str, sink: &mut dyn S
         };
         for event in events {
             counts.events += 1;
-            if let Some(alert) = judge_audit(rules, &event, cluster) {
+            if let Some(alert) = judge_audit(rules, &event, cluster).filter(|alert| told.is_new(&alert.id)) {
                 counts.alerts += 1;
                 sink.alert(&alert)?;
             }
