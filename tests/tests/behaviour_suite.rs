@@ -35,7 +35,7 @@ fn normal_work_is_silent_and_attacks_are_flagged() {
         jobs: 2,
         folder: repository::root().join("target/behaviour/quick"),
     };
-    let outcomes = behaviour::run(&options).unwrap();
+    let (outcomes, _) = behaviour::run(&options).unwrap();
     let complaints: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.complaints()).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
     for outcome in outcomes {

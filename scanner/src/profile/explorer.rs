@@ -3,10 +3,7 @@
 //! The command is followed through scripts (shebangs, the shell language), wrappers (`gosu`, `tini`, `env`) and commands
 //! that start commands (`find -exec`, `sh -c`). What cannot be followed is kept as a reason not to judge.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{Applet, Confidence, Identity, Note, NoteKind, PathPattern, Program};
 
@@ -15,7 +12,7 @@ use super::{
     limits::{MAX_CALLS, MAX_COMMANDS, MAX_EVIDENCE, MAX_SHEBANGS},
     lookup::{Located, Lookup, SHELLS, base_name, folder_name, normalise},
     shell::{self, Script},
-    value::Value,
+    value::{Value, hash_of},
     walk::Walk,
     wrappers,
 };
@@ -94,8 +91,8 @@ pub(crate) struct Explorer<'a> {
     pub(crate) notes: BTreeSet<Note>,
     /// How often each edge was found.
     edge_counts: BTreeMap<(Option<Program>, Program), usize>,
-    /// Scripts with arguments that were already followed.
-    seen: BTreeSet<u64>,
+    /// Scripts with arguments that were already followed, and what they started in the end.
+    seen: BTreeMap<u64, Option<Launch>>,
     /// Commands that may still be followed.
     pub(super) commands_left: u32,
 }
@@ -135,7 +132,7 @@ impl<'a> Explorer<'a> {
             services: Vec::new(),
             notes: BTreeSet::new(),
             edge_counts: BTreeMap::new(),
-            seen: BTreeSet::new(),
+            seen: BTreeMap::new(),
             commands_left: MAX_COMMANDS,
         }
     }
@@ -366,11 +363,15 @@ impl<'a> Explorer<'a> {
             );
             return None;
         };
-        if !self.seen.insert(hash_of(&(invoked, arguments))) {
-            return None;
+        let key = hash_of(&(invoked, arguments));
+        if let Some(known) = self.seen.get(&key) {
+            return known.clone();
         }
+        self.seen.insert(key, None);
         let script = shell::parse(content);
-        self.walk(program, invoked, invoked, &script, arguments, call)
+        let launch = self.walk(program, invoked, invoked, &script, arguments, call);
+        self.seen.insert(key, launch.clone());
+        launch
     }
 
     fn walk(
@@ -490,11 +491,4 @@ impl Call {
             ..self.clone()
         }
     }
-}
-
-/// A hash that is the same in every run. Two different calls with one hash would leave one of them unfollowed.
-pub(super) fn hash_of(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }

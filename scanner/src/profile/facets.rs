@@ -34,7 +34,8 @@ impl Known<'_> {
     fn pack_closes(&self, verb: Verb, phase: Phase) -> Option<String> {
         let services = &self.explorer.services;
         let has_pack = |launch: &Launch| self.claims.iter().any(|claims| std::ptr::eq(claims.launch(), launch));
-        if !services.is_empty() && !(services.iter().all(has_pack) && self.main.is_some_and(has_pack)) {
+        let is_known = services.iter().all(has_pack) && self.main.is_some_and(has_pack);
+        if !services.is_empty() && !is_known {
             return None;
         }
         let reasons: Option<Vec<String>> = self.claims.iter().map(|claims| claims.closes(verb, phase)).collect();

@@ -1,5 +1,7 @@
 //! What is known of a word when a script runs: its texts, the files it stands for, or nothing.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::limits::{MAX_ALTERNATIVES, MAX_TEXT_BYTES};
 
 /// The value of a word or variable.
@@ -98,4 +100,11 @@ impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Texts(vec![text.to_owned()])
     }
+}
+
+/// The same in every run. Two different calls with one hash would leave one of them unfollowed.
+pub(super) fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

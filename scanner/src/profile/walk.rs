@@ -11,11 +11,11 @@ use std::{
 use plimsoll_model::{Confidence, FileKind, PathPattern, Program};
 
 use super::{
-    explorer::{Call, Explorer, Launch, ScriptWrite, hash_of},
+    explorer::{Call, Explorer, Launch, ScriptWrite},
     limits::{MAX_ALTERNATIVES, MAX_ARGUMENTS, MAX_CALLS, MAX_HOOKS},
     lookup::normalise,
     shell::{self, Arm, Assignment, Command, Operation, Part, Script, Simple, Word},
-    value::{Files, Value},
+    value::{Files, Value, hash_of},
 };
 
 mod builtins;
@@ -43,7 +43,9 @@ pub(super) struct Walk<'w, 'a> {
     last: Option<Launch>,
     /// What the script started with `&` last.
     left_running: Option<Launch>,
-    /// The present command is one of those.
+    /// What a script of the same name leads to, around which this one is only a wrapper.
+    wrapped: Option<Launch>,
+    /// The present command is one of those that are left running.
     is_background: bool,
 }
 
@@ -73,6 +75,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             depth: 0,
             last: None,
             left_running: None,
+            wrapped: None,
             is_background: false,
         }
     }
@@ -85,7 +88,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             input: None,
         };
         self.commands(&script.commands, &mut frame);
-        self.last.or(self.left_running)
+        self.last.or(self.left_running).or(self.wrapped)
     }
 
     fn commands(&mut self, commands: &[Command], frame: &mut Frame) {

@@ -44,11 +44,11 @@ pub struct Options {
     pub folder: PathBuf,
 }
 
-/// Runs everything; outcomes in the order of the images' names.
+/// Runs everything; outcomes in the order of the images' names, and what the agent said of events that it lost.
 ///
 /// # Errors
 /// The agent does not start, or images cannot be scanned.
-pub fn run(options: &Options) -> anyhow::Result<Vec<ImageOutcome>> {
+pub fn run(options: &Options) -> anyhow::Result<(Vec<ImageOutcome>, Vec<String>)> {
     let reports = options.folder.join("reports");
     let acts = options.folder.join("acts");
     fs::create_dir_all(&reports)?;
@@ -100,16 +100,14 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<ImageOutcome>> {
             });
         }
     });
-    for line in watch.stop()? {
-        if line.contains("lost") {
-            eprintln!("agent: {line}");
-        }
-    }
+    let mut losses = watch.stop()?;
+    losses.retain(|line| line.starts_with("done") && line.contains("lost"));
+    losses.iter().for_each(|line| eprintln!("agent: {line}"));
     let mut outcomes = outcomes.into_inner().expect("no thread fails");
     let recorded = recorded.into_inner().expect("no thread fails");
     recorded.compare(&reports, &recording, &mut outcomes)?;
     fs::remove_file(&recording)?;
-    Ok(outcomes.into_values().collect())
+    Ok((outcomes.into_values().collect(), losses))
 }
 
 fn run_image(

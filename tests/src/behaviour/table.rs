@@ -11,9 +11,12 @@ use super::{
 const HEAD: &str = include_str!("../../behaviour/head.md");
 
 /// The whole document.
-pub fn write(outcomes: &[ImageOutcome]) -> String {
+pub fn write(outcomes: &[ImageOutcome], losses: &[String]) -> String {
     let mut text = HEAD.to_owned();
     summary(&mut text, outcomes);
+    for line in losses {
+        let _ = writeln!(text, "\nThe agent said at its end: `{line}`.");
+    }
     profiles(&mut text, outcomes);
     behaviour(&mut text, outcomes);
     agreement(&mut text, outcomes);

@@ -54,8 +54,8 @@ fn run() -> anyhow::Result<bool> {
         jobs,
         folder: repository::root().join("target/behaviour"),
     };
-    let outcomes = behaviour::run(&options)?;
-    let text = behaviour::write(&outcomes);
+    let (outcomes, losses) = behaviour::run(&options)?;
+    let text = behaviour::write(&outcomes, &losses);
     match table {
         Some(path) => fs::write(&path, text).with_context(|| format!("write {}", path.display()))?,
         None => print!("{text}"),

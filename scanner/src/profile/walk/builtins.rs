@@ -141,6 +141,9 @@ impl Walk<'_, '_> {
             .chain(arguments.iter().cloned())
             .collect();
         let launch = self.external(&argv, simple, is_exec && !frame.forks);
+        if base_name(name) == base_name(&self.name) {
+            self.wrapped = launch.clone().or(self.wrapped.take());
+        }
         if !frame.forks {
             self.last = launch;
         } else if self.is_background {
