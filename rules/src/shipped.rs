@@ -14,8 +14,12 @@ const FILES: &[(&str, &str)] = shipped![
     "common.yaml",
     "execution.yaml",
     "persistence.yaml",
+    "privilege-escalation.yaml",
+    "defense-evasion.yaml",
     "credential-access.yaml",
+    "lateral-movement.yaml",
     "command-and-control.yaml",
+    "impact.yaml",
 ];
 
 /// Rules over Kubernetes audit events.
@@ -25,8 +29,12 @@ const AUDIT_FILES: &[(&str, &str)] = shipped!["kubernetes-audit.yaml"];
 pub(crate) const SCENARIOS: &[(&str, &str)] = shipped![
     "tests/execution.yaml",
     "tests/persistence.yaml",
+    "tests/privilege-escalation.yaml",
+    "tests/defense-evasion.yaml",
     "tests/credential-access.yaml",
+    "tests/lateral-movement.yaml",
     "tests/command-and-control.yaml",
+    "tests/impact.yaml",
 ];
 
 /// The shipped files, named as they are in the repository.
