@@ -36,6 +36,8 @@ pub enum ReportSource {
     Folder,
     /// A server, through the agent's state folder.
     Server,
+    /// The image's registry, through the agent's state folder.
+    Registry,
 }
 
 impl KnownImage {
@@ -123,19 +125,19 @@ impl Images {
         Ok((images, notes))
     }
 
-    /// Reads a second folder too, into which reports from a server come. A broken file there is a note.
+    /// Reads another folder too, into which reports come from elsewhere. A broken file there is a note.
     ///
     /// # Errors
     /// The folder exists and cannot be listed.
-    pub fn add_server_folder(&mut self, folder: &Path) -> io::Result<Vec<Note>> {
-        self.folders.push((folder.to_owned(), ReportSource::Server));
+    pub fn add_folder(&mut self, folder: &Path, source: ReportSource) -> io::Result<Vec<Note>> {
+        self.folders.push((folder.to_owned(), source));
         self.refresh(Duration::ZERO)
     }
 
-    /// Adds one report. A server's does not replace one of this machine.
+    /// Adds one report. What came from elsewhere does not replace a report of this machine.
     pub fn add(&mut self, report: ScanReport, source: ReportSource) {
         let position = self.images.len();
-        let is_kept = |known: &usize| source == ReportSource::Server && self.images[*known].source != source;
+        let is_kept = |known: &usize| source != ReportSource::Folder && self.images[*known].source != source;
         let digests = [report.image.manifest_digest, Some(report.image.config_digest)];
         for digest in digests.into_iter().flatten() {
             if !self.by_digest.get(&digest).is_some_and(is_kept) {
@@ -234,6 +236,11 @@ fn read_report(path: &Path) -> Result<ScanReport, String> {
     }
     Ok(report)
 }
+
+mod puller;
+
+pub use puller::PullOptions;
+pub(crate) use puller::Puller;
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,10 @@ pub(crate) const MAX_ENGINE_FILE_BYTES: u64 = 32 << 20;
 pub(crate) const MAX_PROC_FILE_BYTES: u64 = 4 << 20;
 /// One scan report.
 pub(crate) const MAX_REPORT_BYTES: u64 = 256 << 20;
+/// What a child process says beside its report.
+pub(crate) const MAX_CHILD_TALK_BYTES: u64 = 64 << 10;
+/// Images whose reports wait to be asked for at their registries; 16 times as many are remembered.
+pub(crate) const MAX_PULLS: usize = 256;
 /// Scan reports in a folder.
 pub(crate) const MAX_REPORTS: usize = 4_096;
 

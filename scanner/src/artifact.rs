@@ -13,6 +13,7 @@ mod download;
 mod error;
 mod push;
 mod referrers;
+mod report;
 mod signature;
 
 use std::{
@@ -28,6 +29,7 @@ pub use self::{
     error::ArtifactError,
     push::Pushed,
     referrers::Referrer,
+    report::{PulledReport, REPORT_ARTIFACT_TYPE, Subject},
     signature::{PublicKey, SigningKey},
 };
 use crate::{

@@ -197,8 +197,17 @@ pub(crate) const MAX_ARTIFACT_LAYERS: usize = 64;
 /// Artifacts that are attached to one manifest.
 pub(crate) const MAX_REFERRERS: usize = 4_096;
 
+/// Bytes of a scan report from a registry, packed and unpacked.
+pub(crate) const MAX_REPORT_BYTES: u64 = 256 << 20;
+
+/// Reports of one image that are tried until one is signed by the right key.
+pub(crate) const MAX_REPORTS_TRIED: usize = 16;
+
 /// Bytes of a file with a key.
 pub(crate) const MAX_KEY_BYTES: u64 = 64 << 10;
+
+/// Public keys that are read of one text.
+pub(crate) const MAX_KEYS: usize = 16;
 
 /// Bytes of a signed statement.
 pub(crate) const MAX_SIGNED_BYTES: u64 = 64 << 10;

@@ -311,7 +311,7 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
     }
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }
 

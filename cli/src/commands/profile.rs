@@ -1,174 +1,70 @@
-//! `plimsoll profile`: what an image's container should do, with the evidence of every fact.
+//! `plimsoll profile`: what an image's container should do: derived, attached to the image on its registry, found again.
 
-use std::{
-    fs::File,
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+mod build;
+mod pull;
+mod push;
+mod sign;
 
-use plimsoll_model::{Note, Profile, ScanReport, schema};
-use plimsoll_scanner::profile::{Input, build, view};
+use plimsoll_scanner::artifact::ArtifactError;
 
-use super::scan::{SourceArguments, scan_image};
+use super::db;
 use crate::exit::{Exit, Failure};
 
-/// Largest report that is read, bytes.
-const MAX_REPORT_BYTES: u64 = 1 << 30;
-
-/// Which image, and how to show its profile.
+/// Which image, or what to do with its profile.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
-    /// An image as for `plimsoll scan`, or report:PATH for what `plimsoll scan -o json` wrote
-    target: String,
-    /// Format, optionally with a file to write to; may be given several times [default: table]
-    #[arg(short, long = "output", value_name = "FORMAT[=PATH]", value_parser = parse_output)]
-    output: Vec<Output>,
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
-    source: SourceArguments,
+    build: build::BuildArguments,
 }
 
 const AFTER_HELP: &str = "\
 Formats: table, json
-Exit codes: 0 done, 3 target not found or refused, 5 incomplete";
+Exit codes: 0 done, 1 something is worse (diff) or not expected (test), 3 target not found or refused, 4 signed by
+nobody who is trusted, 5 incomplete";
 
-/// A format and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Output {
-    format: Format,
-    /// `None`: stdout.
-    path: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Table,
-    Json,
-}
-
-fn parse_output(text: &str) -> Result<Output, String> {
-    let (name, path) = match text.split_once('=') {
-        Some((name, path)) => (name, Some(PathBuf::from(path))),
-        None => (text, None),
-    };
-    let format = match name {
-        "table" => Format::Table,
-        "json" => Format::Json,
-        _ => return Err("no such format; there is table, json".to_owned()),
-    };
-    Ok(Output {
-        format,
-        path: path.filter(|path| !path.as_os_str().is_empty()),
-    })
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Derive it from an image, or show that of a report; the same as without a subcommand
+    #[command(visible_alias = "show")]
+    Build(build::BuildArguments),
+    /// Get the profile that is attached to an image on its registry
+    Pull(pull::Arguments),
+    /// Attach an image's profile to it on its registry
+    Push(push::Arguments),
+    /// Vouch for the profile that is attached to an image
+    Sign(sign::Arguments),
 }
 
 /// Runs `plimsoll profile`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    let mut outputs = arguments.output;
-    if outputs.is_empty() {
-        outputs.push(Output {
-            format: Format::Table,
-            path: None,
-        });
+    match arguments.command {
+        None => build::run(arguments.build),
+        Some(Command::Build(arguments)) => build::run(arguments),
+        Some(Command::Pull(arguments)) => pull::run(arguments),
+        Some(Command::Push(arguments)) => push::run(arguments),
+        Some(Command::Sign(arguments)) => sign::run(&arguments),
     }
-    if outputs.iter().filter(|output| output.path.is_none()).count() > 1 {
-        return Err(Failure::new(
-            Exit::Usage,
-            anyhow::anyhow!("write several formats to stdout"),
-            "give all but one a file: -o json=profile.json",
-        ));
-    }
-    let (profile, notes) = match arguments.target.strip_prefix("report:") {
-        Some(path) => read_report(Path::new(path))?,
-        None => {
-            let scanned = scan_image(&arguments.target, &arguments.source)?;
-            let (profile, mut notes) = build(&Input {
-                image: &scanned.image,
-                config: &scanned.config,
-                tree: &scanned.tree,
-                sbom: &scanned.sbom,
-                packs: plimsoll_rules::packs::shipped(),
-            });
-            notes.extend(scanned.notes);
-            (profile, notes)
-        }
-    };
-    for output in &outputs {
-        write(output, &profile)?;
-    }
-    for note in &notes {
-        eprintln!("note: {}: {}", note.subject.escape_debug(), note.detail.escape_debug());
-    }
-    Ok(match notes.iter().any(Note::makes_incomplete) {
-        true => Exit::Incomplete,
-        false => Exit::Go,
-    })
 }
 
-/// The profile in a scan report, with the report's notes.
-fn read_report(path: &Path) -> Result<(Profile, Vec<Note>), Failure> {
-    let failed = |error: anyhow::Error| {
-        let error = error.context(format!("read {}", path.display()));
-        Failure::new(
+/// What went wrong on the registry.
+fn failure(error: ArtifactError) -> Failure {
+    match error.is_not_found() {
+        true => Failure::new(
             Exit::Target,
             error,
-            "give a file that `plimsoll scan -o json=FILE` wrote",
-        )
-    };
-    let file = File::open(path).map_err(|error| failed(error.into()))?;
-    let size_bytes = file.metadata().map_err(|error| failed(error.into()))?.len();
-    if size_bytes > MAX_REPORT_BYTES {
-        return Err(failed(anyhow::anyhow!(
-            "{size_bytes} bytes are more than {MAX_REPORT_BYTES}"
-        )));
+            "check the reference; `plimsoll profile push` attaches a profile to the image",
+        ),
+        false => db::artifact_failure(error),
     }
-    let report: ScanReport = serde_json::from_reader(io::BufReader::new(file)).map_err(|error| failed(error.into()))?;
-    if report.schema != schema::SCAN_REPORT {
-        return Err(failed(anyhow::anyhow!(
-            "schema {} is not {}",
-            report.schema,
-            schema::SCAN_REPORT
-        )));
-    }
-    Ok((report.profile, report.notes))
 }
 
-fn write(output: &Output, profile: &Profile) -> Result<(), Failure> {
-    let text = match output.format {
-        Format::Table => view(profile),
-        Format::Json => {
-            serde_json::to_string_pretty(profile).expect("a profile has no map with other keys than text") + "\n"
-        }
-    };
-    let written = match &output.path {
-        Some(path) => std::fs::write(path, text),
-        None => match io::stdout().lock().write_all(text.as_bytes()) {
-            // A reader that has seen enough (`| head`) is no error.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        },
-    };
-    written.map_err(|error| {
-        let place = output
-            .path
-            .as_ref()
-            .map_or("stdout".to_owned(), |path| path.display().to_string());
-        let error = anyhow::Error::new(error).context(format!("write the profile to {place}"));
-        Failure::new(Exit::Usage, error, "check that the folder exists and has room")
+/// A folder for what is on its way, gone at the end.
+fn folder() -> Result<tempfile::TempDir, Failure> {
+    tempfile::tempdir().map_err(|error| {
+        let error = anyhow::Error::from(error).context("make a temporary folder");
+        Failure::new(Exit::Target, error, "is the disk full? TMPDIR names another place")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_may_have_a_file() {
-        assert_eq!(
-            parse_output("json=a=b").map(|output| output.path),
-            Ok(Some(PathBuf::from("a=b")))
-        );
-        assert_eq!(parse_output("table").map(|output| output.format), Ok(Format::Table));
-        assert!(parse_output("yaml").is_err());
-    }
 }

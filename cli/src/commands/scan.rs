@@ -79,6 +79,13 @@ pub(crate) struct SourceArguments {
     cache: CacheArguments,
 }
 
+impl SourceArguments {
+    /// How registries are spoken to.
+    pub(crate) fn registry(&self) -> &RegistryArguments {
+        &self.registry
+    }
+}
+
 const AFTER_HELP: &str = "\
 Schemes: registry:REFERENCE, docker:NAME, podman:NAME, containerd:NAME, container:NAME|ID|PID, docker-archive:PATH,
 oci:PATH[:TAG], oci-archive:PATH[:TAG], rootfs:PATH, dir:PATH, sbom:PATH
@@ -231,7 +238,7 @@ fn find_vulnerabilities(db: Option<PathBuf>, max_age_days: u64, sbom: &Sbom) -> 
     })
 }
 
-fn failure(error: ScanError) -> Failure {
+pub(crate) fn failure(error: ScanError) -> Failure {
     let exit = if error.is_usage() {
         Exit::Usage
     } else if error.is_unreadable() {

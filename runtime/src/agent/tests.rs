@@ -49,6 +49,7 @@ fn options(folder: &std::path::Path, sinks: Vec<Box<dyn Sink>>, notices: &Arc<Mu
     let notices = Arc::clone(notices);
     Options {
         images: folder.to_owned(),
+        pull: None,
         rules: RuleSet::default(),
         node: None,
         enforcement: None,

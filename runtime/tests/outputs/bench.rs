@@ -148,6 +148,7 @@ pub(crate) fn run(folder: &Path, alerts: u64, outputs: OutputOptions, notices: &
     let notices = Arc::clone(notices);
     let options = Options {
         images: folder.join("images"),
+        pull: None,
         rules: RuleSet::load(&files).unwrap().rules,
         node: None,
         enforcement: None,

@@ -156,6 +156,7 @@ fn addresses_that_would_leak_or_cannot_work_are_refused() {
     ] {
         let options = Options {
             images: bench.folder.path().to_owned(),
+            pull: None,
             rules: RuleSet::default(),
             node: None,
             enforcement: None,

@@ -30,6 +30,9 @@ pub enum ArtifactError {
         /// What is wrong.
         reason: String,
     },
+    /// The registry has the image, and nothing of this kind is attached to it.
+    #[error("find {0}: nothing is attached to it")]
+    Missing(String),
     /// Other bytes than their digest says.
     #[error("verify {what}: its digest is {actual}, not {expected}")]
     Digest {
@@ -80,8 +83,12 @@ impl ArtifactError {
         }
     }
 
-    /// The registry has no such reference.
+    /// The registry has no such reference, or nothing of the kind is attached to it.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Registry(error) if error.is_not_found())
+        match self {
+            Self::Registry(error) => error.is_not_found(),
+            Self::Missing(_) => true,
+            _ => false,
+        }
     }
 }

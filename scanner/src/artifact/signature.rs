@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{ArtifactError, Descriptor, MANIFEST_TYPE, Manifest, Store, push::to_json, referrers::tag_of};
 use crate::{
     layout::{digest_of, read_limited},
-    limits::{MAX_ARTIFACT_LAYERS, MAX_KEY_BYTES, MAX_SIGNED_BYTES},
+    limits::{MAX_ARTIFACT_LAYERS, MAX_KEY_BYTES, MAX_KEYS, MAX_SIGNED_BYTES},
     registry::{Access, Body, Request},
 };
 
@@ -49,7 +49,7 @@ pub struct PublicKey(Vec<u8>);
 impl SigningKey {
     /// Reads a PEM file as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` writes it (PKCS #8).
     pub fn read(path: &Path) -> Result<Self, ArtifactError> {
-        let bytes = read_pem(path, "PRIVATE KEY")?;
+        let bytes = decode_pem(path, &read_text(path)?, "PRIVATE KEY")?;
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &bytes)
             .map(|key| Self(Arc::new(key)))
             .map_err(|_| refuse(path, "it is no P-256 key in PKCS #8"))
@@ -65,8 +65,25 @@ impl SigningKey {
 impl PublicKey {
     /// Reads a PEM file as `openssl pkey -pubout` and cosign write it.
     pub fn read(path: &Path) -> Result<Self, ArtifactError> {
-        let bytes = read_pem(path, "PUBLIC KEY")?;
-        match bytes.strip_prefix(&P256_PREFIX) {
+        Self::from_pem(path, &read_text(path)?)
+    }
+
+    /// Every public key of a text with PEM blocks, such as several files one after the other.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, ArtifactError> {
+        let place = Path::new("standard input");
+        let blocks = text.split_inclusive("-----END PUBLIC KEY-----").take(MAX_KEYS);
+        let keys: Result<Vec<Self>, ArtifactError> = blocks
+            .filter(|block| block.contains("-----BEGIN"))
+            .map(|block| Self::from_pem(place, block))
+            .collect();
+        match keys? {
+            keys if keys.is_empty() => Err(refuse(place, "it has no `PUBLIC KEY`")),
+            keys => Ok(keys),
+        }
+    }
+
+    fn from_pem(path: &Path, text: &str) -> Result<Self, ArtifactError> {
+        match decode_pem(path, text, "PUBLIC KEY")?.strip_prefix(&P256_PREFIX) {
             Some(point) if point.len() == POINT_BYTES => Ok(Self(point.to_vec())),
             _ => Err(refuse(path, "it is no P-256 key")),
         }
@@ -86,11 +103,14 @@ fn refuse(path: &Path, reason: &str) -> ArtifactError {
     }
 }
 
-/// The first block with this label (RFC 7468).
-fn read_pem(path: &Path, label: &str) -> Result<Vec<u8>, ArtifactError> {
+fn read_text(path: &Path) -> Result<String, ArtifactError> {
     let file = File::open(path).map_err(|error| refuse(path, &error.to_string()))?;
     let bytes = read_limited("", file, MAX_KEY_BYTES).map_err(|error| refuse(path, &error.to_string()))?;
-    let text = String::from_utf8_lossy(&bytes);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The first block with this label (RFC 7468).
+fn decode_pem(path: &Path, text: &str, label: &str) -> Result<Vec<u8>, ArtifactError> {
     let missing = || refuse(path, &format!("it has no `{label}`"));
     let (_, rest) = text
         .split_once(&format!("-----BEGIN {label}-----"))

@@ -95,6 +95,7 @@ impl Judge {
             let plan = plan(&Needs::wanted_by(rules.wants()), &Kernel::probe());
             let options = Options {
                 images: images.path().to_owned(),
+                pull: None,
                 rules,
                 node: None,
                 enforcement: None,

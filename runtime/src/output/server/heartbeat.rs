@@ -112,6 +112,7 @@ fn seen(container: &Container, source: Option<ReportSource>) -> Seen {
         profile: source.map(|source| match source {
             ReportSource::Folder => "scan",
             ReportSource::Server => "server",
+            ReportSource::Registry => "registry",
         }),
     }
 }
