@@ -12,6 +12,8 @@ mod deviation;
 mod envelope;
 mod exec;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod judge;
 mod limits;
 mod program;

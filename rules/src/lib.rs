@@ -7,6 +7,8 @@ mod assemble;
 mod compile;
 mod diagnostic;
 mod field;
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod load;
 pub mod mix;

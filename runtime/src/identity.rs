@@ -22,6 +22,7 @@ mod runc;
 mod thread;
 
 pub(crate) use cgroups::Cgroups;
+pub(crate) use mounts::parse as parse_mounts;
 pub(crate) use thread::{Answer, Asker, Question, start, unknown_container};
 
 /// A container engine.

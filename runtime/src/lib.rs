@@ -4,6 +4,8 @@ pub mod agent;
 mod alert;
 pub mod capture;
 pub mod enforce;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 pub mod images;
 mod limits;

@@ -23,7 +23,7 @@ mod webhook;
 
 pub(crate) use outputs::Outputs;
 pub(crate) use server::ReportDesk;
-pub(crate) use spool::Kind;
+pub(crate) use spool::{Kind, read_records};
 pub(crate) use vitals::{SharedVitals, Vitals};
 
 pub use spool::Record;

@@ -11,6 +11,8 @@ pub mod diff;
 mod elf;
 mod error;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod layer;
 mod layout;
 mod licence;

@@ -11,6 +11,8 @@ pub mod fault_proxy;
 pub mod image;
 pub mod issuer;
 pub mod machine;
+pub mod mutation;
+pub mod parsers;
 pub mod registry;
 pub mod repository;
 pub mod tls;

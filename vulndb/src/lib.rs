@@ -10,6 +10,8 @@ mod error;
 mod explain;
 mod feed;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 mod import;
 mod limits;
 mod matching;

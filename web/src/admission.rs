@@ -57,6 +57,18 @@ impl Admission {
     }
 }
 
+/// Everything that a review alone tells: for the fuzzer.
+pub(crate) fn read_review(bytes: &[u8]) {
+    let Ok(request) = review::parse(bytes) else { return };
+    message::object(&request);
+    for object in [request.object(), request.old_object()] {
+        workload::pod_of(&request, object);
+        if let workload::Images::Some(images) = workload::images_of(&request, object) {
+            workload::new_images(&request, images);
+        }
+    }
+}
+
 fn load_policy(paths: &[PathBuf]) -> Result<Policy> {
     let files = paths
         .iter()

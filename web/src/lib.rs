@@ -8,6 +8,8 @@ mod assets;
 mod caller;
 mod clock;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 mod metrics;
 mod openapi;

@@ -201,6 +201,11 @@ fn read_segments(folder: &Path, notes: &mut Vec<String>) -> io::Result<VecDeque<
     Ok(segments)
 }
 
+/// All records of a segment: for the fuzzer.
+pub(crate) fn read_records(mut bytes: &[u8]) {
+    while let Ok(Some(_)) = record::read(&mut bytes) {}
+}
+
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
