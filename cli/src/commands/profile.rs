@@ -1,6 +1,7 @@
 //! `plimsoll profile`: what an image's container should do: derived, attached to the image on its registry, found again.
 
 mod build;
+mod harden;
 mod pull;
 mod push;
 mod sign;
@@ -30,6 +31,8 @@ enum Command {
     /// Derive it from an image, or show that of a report; the same as without a subcommand
     #[command(visible_alias = "show")]
     Build(build::BuildArguments),
+    /// Write what holds a container to the least that it needs: seccomp, AppArmor, Kubernetes
+    Harden(harden::Arguments),
     /// Get the profile that is attached to an image on its registry
     Pull(pull::Arguments),
     /// Attach an image's profile to it on its registry
@@ -43,6 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         None => build::run(arguments.build),
         Some(Command::Build(arguments)) => build::run(arguments),
+        Some(Command::Harden(arguments)) => harden::run(&arguments),
         Some(Command::Pull(arguments)) => pull::run(arguments),
         Some(Command::Push(arguments)) => push::run(arguments),
         Some(Command::Sign(arguments)) => sign::run(&arguments),
