@@ -11,6 +11,7 @@ pub mod diff;
 mod elf;
 mod error;
 mod folder;
+pub mod harden;
 #[doc(hidden)]
 pub mod fuzzing;
 mod layer;
