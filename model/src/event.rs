@@ -92,6 +92,14 @@ pub enum EventKind {
         /// Protocol.
         transport: Transport,
     },
+    /// A file was mapped to be executed: a library, as a rule. Told once for each program of a container, and for each
+    /// process when the file was written after the container started.
+    Load {
+        /// Absolute path in the container's root; what no file system holds has no leading slash.
+        path: String,
+        /// The file.
+        file: ExeFile,
+    },
     /// A system call returned that a rule asks for by its name.
     Call(Box<Call>),
     /// Events were lost: never silent.
@@ -217,7 +225,7 @@ pub struct Credentials {
     pub capabilities: Option<u64>,
 }
 
-/// The file that a process executes.
+/// The file that a process executes, or maps to execute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExeFile {

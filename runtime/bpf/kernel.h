@@ -82,6 +82,11 @@ struct file {
 	void *private_data;
 };
 
+/* What an overlay maps in place of its own file. Since 6.8 it says here by which path it is known. */
+struct backing_file {
+	struct path user_path;
+};
+
 struct fdtable {
 	u32 max_fds;
 	struct file **fd;
@@ -171,6 +176,11 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
+};
+
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
@@ -236,9 +246,12 @@ struct pt_regs {
 #define ARGUMENT1(regs) READ(regs, si)
 #define ARGUMENT2(regs) READ(regs, dx)
 #define ARGUMENT3(regs) READ(regs, r10)
+#define ARGUMENT4(regs) READ(regs, r8)
 #define NR_OPEN 2
 #define NR_CREAT 85
 #define NR_OPENAT 257
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
 #define NR_OPENAT2 437
 #else
 struct pt_regs {
@@ -251,9 +264,12 @@ struct pt_regs {
 #define ARGUMENT1(regs) READ(regs, regs[1])
 #define ARGUMENT2(regs) READ(regs, regs[2])
 #define ARGUMENT3(regs) READ(regs, regs[3])
+#define ARGUMENT4(regs) READ(regs, regs[4])
 #define NR_OPEN 0xffff /* neither exists there */
 #define NR_CREAT 0xffff
 #define NR_OPENAT 56
+#define NR_EXECVE 221
+#define NR_EXECVEAT 281
 #define NR_OPENAT2 437
 #endif
 
@@ -301,6 +317,8 @@ enum { BPF_F_NO_PREALLOC = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
 
+#define VM_EXEC 4
+#define MAP_ANONYMOUS 0x20
 #define AF_INET 2
 #define AF_INET6 10
 #define TCP_CLOSE 7

@@ -26,6 +26,7 @@ struct scratch {
 		struct open_record open;
 		struct cgroup_record cgroup;
 		struct call_record call;
+		struct load_record load;
 	};
 	char text[TEXT_BYTES + MAX_ARGS];
 };

@@ -19,7 +19,8 @@ enum kind {
 	KIND_LISTEN = 8,
 	KIND_TASK = 9,
 	KIND_CALL = 10,
-	KIND_COUNT = 11,
+	KIND_LOAD = 11,
+	KIND_COUNT = 12,
 };
 
 struct task_record {
@@ -81,6 +82,14 @@ struct open_record {
 	u32 asked_length; /* 0: nobody asked for it */
 	u32 verdict;
 	/* path as the caller wrote it, path */
+};
+
+struct load_record {
+	struct head_record head;
+	struct file_record file;
+	u32 path_length;
+	u32 path_flags;
+	/* path */
 };
 
 struct call_record {

@@ -4,6 +4,7 @@
 #include "call.h"
 #include "file.h"
 #include "guard.h"
+#include "load.h"
 #include "process.h"
 #include "snapshot.h"
 #include "socket.h"

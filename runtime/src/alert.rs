@@ -202,6 +202,7 @@ pub(crate) fn observed(event: &Event) -> String {
         EventKind::Connect { address, transport, .. } => format!("connect {}", socket(*address, *transport)),
         EventKind::Bind { address, transport } => format!("bind {}", socket(*address, *transport)),
         EventKind::Listen { address, transport } => format!("listen {}", socket(*address, *transport)),
+        EventKind::Load { path, .. } => format!("load {}", escape(path)),
         EventKind::Lost { count, .. } => format!("lost {count} events"),
         EventKind::Call(call) => format!("{} {}", call.call.as_str(), quote_arguments(&call.texts))
             .trim_end()
@@ -256,6 +257,7 @@ fn run(event: &Event) -> Vec<String> {
             }
             files
         }
+        EventKind::Load { path, .. } => vec![path.clone()],
         _ => Vec::new(),
     }
 }

@@ -140,6 +140,13 @@ pub enum RawKind {
         /// Protocol.
         transport: Transport,
     },
+    /// Mapped a file to execute what is in it.
+    Load {
+        /// Absolute path in the task's root.
+        path: String,
+        /// The file.
+        file: ExeFile,
+    },
     /// A cgroup directory was made: a container may be about to start.
     CgroupMade {
         /// Its id.

@@ -21,6 +21,7 @@ mod kernel;
 mod link;
 mod listen;
 mod load_bpf;
+mod load_library;
 mod load_module;
 mod make_folder;
 mod make_socket;
@@ -96,6 +97,8 @@ pub enum Need {
     MakeSocket,
     /// Connections accepted: `accept4`, `accept`.
     Accept,
+    /// Files mapped to be executed, of containers only.
+    LoadLibrary,
 }
 
 impl Need {
@@ -171,6 +174,7 @@ impl Needs {
             Need::Connect,
             Need::Bind,
             Need::Listen,
+            Need::LoadLibrary,
         ];
         let mut needs: Self = standing.into_iter().collect();
         if wants.container.open_read || wants.host.open_read {
@@ -344,6 +348,7 @@ pub const ALL: &[&dyn Sensor] = &[
     &redirect::Redirect,
     &make_socket::MakeSocket,
     &accept::Accept,
+    &load_library::LoadLibrary,
 ];
 
 /// What went wrong between us and the kernel.

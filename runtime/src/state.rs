@@ -342,6 +342,7 @@ fn observed(kind: RawKind, verdict: Option<Verdict>) -> Option<EventKind> {
         },
         RawKind::Bind { address, transport } => EventKind::Bind { address, transport },
         RawKind::Listen { address, transport } => EventKind::Listen { address, transport },
+        RawKind::Load { path, file } => EventKind::Load { path, file },
         RawKind::Call(call) => EventKind::Call(call),
         RawKind::Lost { count, reason } => EventKind::Lost { count, reason },
         RawKind::Exec { .. }

@@ -35,7 +35,7 @@ pub enum WireError {
 }
 
 /// Kinds of records in the order of `enum kind` in `bpf/record.h`, for people; the first is none.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "",
     "exec",
     "fork",
@@ -47,6 +47,7 @@ pub const KINDS: [&str; 11] = [
     "listen",
     "process list",
     "system call",
+    "load",
 ];
 
 /// Where the texts of records with texts begin: behind the longest fixed part, `struct exec_record`.
@@ -79,6 +80,7 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
         7 => read_address(&mut cursor).map(|(address, transport)| RawKind::Bind { address, transport })?,
         8 => read_address(&mut cursor).map(|(address, transport)| RawKind::Listen { address, transport })?,
         10 => call::read(&mut cursor).map(|call| RawKind::Call(Box::new(call)))?,
+        11 => read_load(&mut cursor)?,
         other => return Err(WireError::Kind(other)),
     };
     Ok(RawEvent {
@@ -128,15 +130,8 @@ struct ExecFixed {
 
 impl ExecFixed {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
-        let file = ExeFile {
-            device: cursor.u64()?,
-            inode: cursor.u64()?,
-            is_upper_layer: cursor.u32()? != 0,
-            is_memfd: false,
-            is_deleted: cursor.u32()? != 0,
-        };
         Ok(Self {
-            file,
+            file: read_file(cursor)?,
             filename_length: cursor.length()?,
             exe_length: cursor.length()?,
             cwd_length: cursor.length()?,
@@ -150,12 +145,7 @@ impl ExecFixed {
 
     fn read_exe(&self, cursor: &mut Cursor<'_>) -> Result<(String, ExeFile), WireError> {
         let bytes = cursor.bytes(self.exe_length)?;
-        let is_memfd = path::is_memfd(bytes, self.exe_flags);
-        let file = ExeFile {
-            is_memfd,
-            is_deleted: self.file.is_deleted && !is_memfd,
-            ..self.file
-        };
+        let file = named(self.file, bytes, self.exe_flags);
         Ok((path::absolute(bytes, self.exe_flags), file))
     }
 }
@@ -239,6 +229,38 @@ fn read_open(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
         asked,
     };
     judged(verdict, act)
+}
+
+fn read_load(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
+    let file = read_file(cursor)?;
+    let length = cursor.length()?;
+    let flags = cursor.u32()?;
+    cursor.seek(TEXT_AT)?;
+    let bytes = cursor.bytes(length)?;
+    Ok(RawKind::Load {
+        path: path::absolute(bytes, flags),
+        file: named(file, bytes, flags),
+    })
+}
+
+fn read_file(cursor: &mut Cursor<'_>) -> Result<ExeFile, WireError> {
+    Ok(ExeFile {
+        device: cursor.u64()?,
+        inode: cursor.u64()?,
+        is_upper_layer: cursor.u32()? != 0,
+        is_memfd: false,
+        is_deleted: cursor.u32()? != 0,
+    })
+}
+
+/// With what its path says of it: a memfd never had a name that could have been deleted.
+fn named(file: ExeFile, path: &[u8], flags: u32) -> ExeFile {
+    let is_memfd = path::is_memfd(path, flags);
+    ExeFile {
+        is_memfd,
+        is_deleted: file.is_deleted && !is_memfd,
+        ..file
+    }
 }
 
 fn read_cgroup(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
@@ -365,6 +387,32 @@ mod tests {
         assert_eq!((filename.as_str(), exe.as_str(), cwd.as_str()), ("sh", "/bin/sh", "/"));
         assert_eq!(args, ["a", "b c"]);
         assert_eq!((exe_file.device, exe_file.inode, exe_file.is_upper_layer), (1, 2, true));
+    }
+
+    #[test]
+    fn a_loaded_file_is_told_with_where_it_lies() {
+        let load = |path_flags: u32, text: &[u8]| {
+            let length = u32::try_from(text.len()).unwrap();
+            record(11, &numbers(&[5, 0, 6, 0, 1, 1, length, path_flags]), text)
+        };
+        let whole = load(1, b"x.so\0tmp\0");
+        let file = ExeFile {
+            device: 5,
+            inode: 6,
+            is_upper_layer: true,
+            is_memfd: false,
+            is_deleted: true,
+        };
+        let path = "/tmp/x.so".to_owned();
+        assert_eq!(decode(&whole).unwrap().kind, RawKind::Load { path, file });
+        // A file in memory has no name that could have been removed.
+        let RawKind::Load { path, file } = decode(&load(2, b"memfd:x\0")).unwrap().kind else {
+            panic!("not a load")
+        };
+        assert_eq!((path.as_str(), file.is_memfd, file.is_deleted), ("memfd:x", true, false));
+        for length in 0..whole.len() {
+            assert_eq!(decode(&whole[..length]), Err(WireError::Short), "cut to {length}");
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn socket(context: &Context<'_>) -> Option<Socket> {
 
 fn path<'c>(context: &'c Context<'c>) -> Option<&'c str> {
     match &context.event()?.kind {
-        EventKind::Open { path, .. } => Some(path),
+        EventKind::Open { path, .. } | EventKind::Load { path, .. } => Some(path),
         EventKind::Call(call) => call::object_path(call),
         _ => None,
     }
@@ -171,7 +171,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Number of the descriptor. Sensors do not record it: negative when the open failed, else a large number.",
         |c, _| match &c.event()?.kind {
             EventKind::Open { error, .. } if *error < 0 => Some(Value::Number(i64::from(*error))),
-            EventKind::Open { .. } => Some(Value::Number(SOME_DESCRIPTOR)),
+            EventKind::Open { .. } | EventKind::Load { .. } => Some(Value::Number(SOME_DESCRIPTOR)),
             EventKind::Call(call) if matches!(call.object, CallObject::Socket { .. }) => {
                 Some(Value::Number(call.result))
             }
@@ -240,16 +240,27 @@ pub(super) const FIELDS: &[Field] = &[
     Field::text("fd.directory", "Directory of the file.", |c, _| {
         path(c).map(directory).map(Value::Text)
     })
-    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS)),
+    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS).with(KindSet::LOAD)),
     Field::text("fd.filename", "Name of the file without its directory.", |c, _| {
         path(c)?.rsplit('/').next().map(Value::Text)
     })
-    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS)),
+    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS).with(KindSet::LOAD)),
     Field::number("fd.ino", "Inode number of the file.", |c, _| match &c.event()?.kind {
         EventKind::Open { inode, .. } if *inode != 0 => i64::try_from(*inode).ok().map(Value::Number),
+        EventKind::Load { file, .. } => i64::try_from(file.inode).ok().map(Value::Number),
         _ => None,
     })
-    .kinds(KindSet::OPEN),
+    .kinds(KindSet::OPEN.with(KindSet::LOAD)),
+    Field::new(
+        "fd.is_upper_layer",
+        FieldType::Bool,
+        "Whether a loaded library was written after the container started; known of these only.",
+        super::Getter::One(|c, _| match &c.event()?.kind {
+            EventKind::Load { file, .. } => Some(Value::Bool(file.is_upper_layer)),
+            _ => None,
+        }),
+    )
+    .kinds(KindSet::LOAD),
     address("fd.ip", FieldType::Ip, "Address of either end.", |c, _| {
         ip(c).map(Value::Ip)
     })

@@ -55,6 +55,8 @@ impl KindSet {
     pub(crate) const ACCEPT: Self = Self(1 << 39);
     pub(crate) const USERFAULTFD: Self = Self(1 << 40);
     pub(crate) const CAPSET: Self = Self(1 << 41);
+    /// A file mapped to be executed.
+    pub(crate) const LOAD: Self = Self(1 << 42);
 
     pub(crate) const OPEN: Self = Self(8 | 16 | 32);
     /// What has a socket for its descriptor.
@@ -64,7 +66,7 @@ impl KindSet {
         .with(Self::FCHOWN)
         .with(Self::SETNS)
         .with(Self::FINIT_MODULE);
-    pub(crate) const FD: Self = Self::OPEN.with(Self::NETWORK).with(Self::FILE_CALLS);
+    pub(crate) const FD: Self = Self::OPEN.with(Self::NETWORK).with(Self::FILE_CALLS).with(Self::LOAD);
     /// What names a path that is its object.
     pub(crate) const ONE_PATH: Self = Self::UNLINK
         .with(Self::RMDIR)
@@ -76,10 +78,10 @@ impl KindSet {
         .with(Self::FILE_CALLS);
     /// What names a source and a target.
     pub(crate) const TWO_PATHS: Self = Self::RENAME.with(Self::LINK).with(Self::SYMLINK).with(Self::MOUNT);
-    pub(crate) const ALL: Self = Self((1 << 42) - 1);
+    pub(crate) const ALL: Self = Self((1 << 43) - 1);
 
     /// The kinds, one at a time.
-    pub(crate) const EACH: [Self; 42] = [
+    pub(crate) const EACH: [Self; 43] = [
         Self::EXEC,
         Self::FORK,
         Self::EXIT,
@@ -122,6 +124,7 @@ impl KindSet {
         Self::ACCEPT,
         Self::USERFAULTFD,
         Self::CAPSET,
+        Self::LOAD,
     ];
 
     pub(crate) fn contains(self, other: Self) -> bool {
@@ -156,6 +159,7 @@ impl KindSet {
             EventKind::Connect { .. } => 6,
             EventKind::Bind { .. } => 7,
             EventKind::Listen { .. } => 8,
+            EventKind::Load { .. } => 42,
             EventKind::Call(call) => Self::of_call(call.call).0.trailing_zeros() as usize,
             _ => return None,
         })
@@ -245,6 +249,7 @@ impl KindSet {
             Self::ACCEPT => &["accept", "accept4"],
             Self::USERFAULTFD => &["userfaultfd"],
             Self::CAPSET => &["capset"],
+            Self::LOAD => &["mmap", "mprotect"],
             _ => &[],
         }
     }

@@ -75,7 +75,6 @@ pub(super) const FIELDS: &[Field] = &[
     gone("fd.dev.major", FieldType::Number),
     gone("fd.dev.minor", FieldType::Number),
     gone("fd.is_lower_layer", FieldType::Bool),
-    gone("fd.is_upper_layer", FieldType::Bool),
     gone("fd.lip.name", FieldType::Text),
     gone("fd.lproto", FieldType::Text),
     gone("fd.proto", FieldType::Number),

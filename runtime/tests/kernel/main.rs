@@ -6,6 +6,7 @@
 mod calls;
 mod filters;
 mod guards;
+mod libraries;
 mod load;
 mod sensors;
 mod watch;
