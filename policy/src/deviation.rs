@@ -50,6 +50,10 @@ pub enum DeviationKind {
     ExecNotInImage,
     /// A script that the image does not hold, run by one of its interpreters.
     ScriptNotInImage,
+    /// A library of the image is loaded that is not any more as the image has it.
+    LibraryModified,
+    /// A file is loaded as code that was written, mounted or kept in memory after the image was built.
+    LibraryNotInImage,
     /// A program or library of the image is written, or one is put beside them.
     WriteToExecutablePath,
     /// A program of the image that nobody expects here.
@@ -72,6 +76,8 @@ impl DeviationKind {
             Self::ExecModified => "exec-modified",
             Self::ExecNotInImage => "exec-not-in-image",
             Self::ScriptNotInImage => "script-not-in-image",
+            Self::LibraryModified => "library-modified",
+            Self::LibraryNotInImage => "library-not-in-image",
             Self::WriteToExecutablePath => "write-to-executable-path",
             Self::UnexpectedExec => "unexpected-exec",
             Self::UnexpectedConnect => "unexpected-connect",
@@ -88,7 +94,8 @@ impl DeviationKind {
             Self::ExecModified => &["T1554"],
             Self::ExecNotInImage => &["T1105"],
             Self::ScriptNotInImage | Self::UnexpectedExec => &["T1059"],
-            Self::WriteToExecutablePath => &["T1554"],
+            Self::LibraryModified | Self::WriteToExecutablePath => &["T1554"],
+            Self::LibraryNotInImage => &["T1574.006"],
             Self::UnexpectedConnect => &["T1071"],
             Self::UnexpectedListen => &["T1571"],
             Self::UnexpectedWrite => &["T1565.001"],
@@ -100,13 +107,22 @@ impl DeviationKind {
     /// suggests; coming in from outside is somebody's right until more happens.
     pub fn priority(self, confidence: Confidence) -> Priority {
         match (self, confidence) {
-            (Self::ExecFileless | Self::ExecModified | Self::ExecNotInImage, Confidence::A) => Priority::Critical,
-            (Self::UnexpectedExec, Confidence::A) => Priority::Critical,
+            (
+                Self::ExecFileless
+                | Self::ExecModified
+                | Self::ExecNotInImage
+                | Self::LibraryModified
+                | Self::LibraryNotInImage
+                | Self::UnexpectedExec,
+                Confidence::A,
+            ) => Priority::Critical,
             (
                 Self::ExecFileless
                 | Self::ExecModified
                 | Self::ExecNotInImage
                 | Self::ScriptNotInImage
+                | Self::LibraryModified
+                | Self::LibraryNotInImage
                 | Self::WriteToExecutablePath
                 | Self::UnexpectedExec,
                 Confidence::A | Confidence::B,

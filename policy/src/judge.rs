@@ -13,7 +13,7 @@ use crate::{
     CompiledProfile, Deviation, DeviationKind, KnownFiles,
     address::scope_of,
     deviation::connect_priority,
-    exec,
+    exec, load,
     program::{identify, script_of},
     text::{escape, evidence_words, expected_fact, expects_nothing, phase_words, scope_words, transport_words},
 };
@@ -69,6 +69,7 @@ pub fn judge(profile: &CompiledProfile, event: &Event, context: Context<'_>) -> 
         // A bound TCP socket that never listens serves nobody; one that does is judged when it does.
         EventKind::Listen { address, transport } => judge_listen(&case(&event.process), *address, *transport),
         EventKind::Open { path, access, .. } if access.can_write() => judge_write(&case(&event.process), path),
+        EventKind::Load { path, file } => load::judge(&case(&event.process), path, *file),
         _ => Judgement::NotJudged,
     }
 }
@@ -234,9 +235,15 @@ fn judge_connect(case: &Case<'_>, address: SocketAddress, transport: Transport) 
 /// Ports that the kernel picks from (net.ipv4.ip_local_port_range, its default).
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 
-fn judge_listen(case: &Case<'_>, address: SocketAddress, transport: Transport) -> Judgement {
+/// Whether a socket of that port is taken for a client's, which serves nobody: a datagram socket on a port of the kernel's
+/// choice, or one that is still to be chosen.
+pub fn is_client_port(port: u16, transport: Transport) -> bool {
     // Port 0 at bind: the kernel picks one, for a client; a sensor that looks afterwards sees what it picked.
-    if address.port == 0 || transport == Transport::Udp && EPHEMERAL.contains(&address.port) {
+    port == 0 || transport == Transport::Udp && EPHEMERAL.contains(&port)
+}
+
+fn judge_listen(case: &Case<'_>, address: SocketAddress, transport: Transport) -> Judgement {
+    if is_client_port(address.port, transport) {
         return Judgement::NotJudged;
     }
     let is_expected = |fact: &Fact| match &fact.action {
@@ -319,12 +326,16 @@ const NEVER_JUDGED: &[&str] = &[
     "/dev/console",
     "/dev/ptmx",
 ];
-const NEVER_JUDGED_BELOW: &[&str] = &["/dev/pts/", "/dev/fd/", "/dev/std", "/memfd:", "/SYSV", "/[aio]"];
+const NEVER_JUDGED_BELOW: &[&str] = &["/dev/pts/", "/dev/fd/", "/dev/std", "/SYSV", "/[aio]", "/anon_hugepage"];
 
 fn is_judged_path(path: &str) -> bool {
-    path.starts_with('/')
-        && !NEVER_JUDGED.contains(&path.trim_end_matches(" (deleted)"))
-        && !NEVER_JUDGED_BELOW.iter().any(|prefix| path.starts_with(prefix))
+    path.starts_with('/') && !path.starts_with("/memfd:") && !is_of_a_device(path)
+}
+
+/// Whether a path is that of a device, or stands for memory that processes share.
+pub(crate) fn is_of_a_device(path: &str) -> bool {
+    NEVER_JUDGED.contains(&path.trim_end_matches(" (deleted)"))
+        || NEVER_JUDGED_BELOW.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// A resolver connects a datagram socket to each candidate of a TCP peer to sort them by reachability and sends nothing,

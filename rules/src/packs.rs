@@ -94,7 +94,10 @@ pub struct Pack {
     pub connects: Vec<ConnectClaim>,
     /// Files that it writes.
     #[serde(default)]
-    pub writes: Vec<WriteClaim>,
+    pub writes: Vec<PathClaim>,
+    /// Files that it loads as code although the image does not hold them.
+    #[serde(default)]
+    pub loads: Vec<PathClaim>,
     /// Programs that it, or its usual entry script, starts.
     #[serde(default)]
     pub execs: Vec<ExecClaim>,
@@ -214,10 +217,10 @@ pub struct ConnectClaim {
     pub because: Because,
 }
 
-/// A file that is written.
+/// A file that is written, or loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WriteClaim {
+pub struct PathClaim {
     /// Path pattern with variables: `{data}/**`.
     pub path: String,
     /// Who: as in [`ExecClaim::from`].

@@ -36,7 +36,7 @@ fn program(path: &str) -> Program {
     }
 }
 
-fn evidence(detail: &str) -> Vec<Evidence> {
+pub(crate) fn evidence(detail: &str) -> Vec<Evidence> {
     vec![Evidence {
         source: EvidenceSource::Image,
         detail: detail.to_owned(),
@@ -74,7 +74,7 @@ fn denial(subject: &str, verb: Verb, object: Option<&str>, phases: &[Phase]) -> 
     }
 }
 
-fn files(paths: &[&str]) -> KnownFiles {
+pub(crate) fn files(paths: &[&str]) -> KnownFiles {
     let entries: Vec<FileEntry> = paths
         .iter()
         .map(|path| FileEntry {

@@ -105,6 +105,9 @@ fn reasons(pack: &Pack) -> Vec<(String, &Because)> {
     for (index, claim) in pack.writes.iter().enumerate() {
         add("writes", index, &claim.because);
     }
+    for (index, claim) in pack.loads.iter().enumerate() {
+        add("loads", index, &claim.because);
+    }
     for (index, claim) in pack.execs.iter().enumerate() {
         add("execs", index, &claim.because);
     }
@@ -130,6 +133,9 @@ fn texts(pack: &Pack) -> Vec<(String, &str)> {
     }
     for (index, claim) in pack.writes.iter().enumerate() {
         all.push((format!("writes[{index}]"), &claim.path));
+    }
+    for (index, claim) in pack.loads.iter().enumerate() {
+        all.push((format!("loads[{index}]"), &claim.path));
     }
     for (index, claim) in pack.becomes.iter().enumerate() {
         all.push((format!("becomes[{index}]"), &claim.user));

@@ -4,7 +4,7 @@ use plimsoll_model::{
     Action, Applet, Confidence, Denial, Evidence, EvidenceSource, Identity, PathPattern, Peer, Phase, PortSpec,
     Program, Subject, Transport, Verb,
 };
-use plimsoll_rules::packs::{Basis, Because, Pack, When};
+use plimsoll_rules::packs::{Basis, Because, Pack, PathClaim, When};
 
 use super::{
     Input, accounts,
@@ -105,20 +105,8 @@ impl<'a> Claims<'a> {
     pub(crate) fn add(&self, draft: &mut Draft) {
         self.add_listens(draft);
         self.add_connects(draft);
-        for claim in self.pack.writes.iter().filter(|claim| self.holds(&claim.because.when)) {
-            for (path, from) in self.expand(&claim.path) {
-                let path = PathPattern(self.lookup.resolve(&path));
-                for subject in self.subjects(&claim.by) {
-                    self.fact(
-                        draft,
-                        subject,
-                        Action::Write(path.clone()),
-                        &claim.because,
-                        from.as_deref(),
-                    );
-                }
-            }
-        }
+        self.add_paths(draft, &self.pack.writes, Action::Write);
+        self.add_paths(draft, &self.pack.loads, Action::Load);
         self.add_execs(draft);
         for claim in self.pack.becomes.iter().filter(|claim| self.holds(&claim.because.when)) {
             for (user, from) in self.expand(&claim.user) {
@@ -143,6 +131,17 @@ impl<'a> Claims<'a> {
                     evidence: vec![self.evidence(&claim.because, None)],
                     confidence: claim.because.confidence.max(self.cap),
                 });
+            }
+        }
+    }
+
+    fn add_paths(&self, draft: &mut Draft, claims: &[PathClaim], action: fn(PathPattern) -> Action) {
+        for claim in claims.iter().filter(|claim| self.holds(&claim.because.when)) {
+            for (path, from) in self.expand(&claim.path) {
+                let path = PathPattern(self.lookup.resolve(&path));
+                for subject in self.subjects(&claim.by) {
+                    self.fact(draft, subject, action(path.clone()), &claim.because, from.as_deref());
+                }
             }
         }
     }
