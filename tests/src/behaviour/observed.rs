@@ -6,7 +6,7 @@ use std::{
 };
 
 use plimsoll_model::{Action, Confidence, Event, EventKind, Fact, Phase, Profile, ScanReport, Transport, Verb};
-use plimsoll_policy::{Judgement, identify, matches_program};
+use plimsoll_policy::{Judgement, identify, is_client_port, matches_program};
 use plimsoll_runtime::agent::{Observed, observe};
 
 use super::outcome::ImageOutcome;
@@ -173,7 +173,9 @@ fn thing(event: &Event) -> Option<(&'static str, String)> {
             Some(("exec", format!("{}{applet}", program.path)))
         }
         EventKind::Listen { address, transport } => Some(("listen", format!("{transport:?} {}", address.port))),
-        EventKind::Bind { address, transport } if *transport != Transport::Tcp && address.port != 0 => {
+        EventKind::Bind { address, transport }
+            if *transport != Transport::Tcp && !is_client_port(address.port, *transport) =>
+        {
             Some(("listen", format!("{transport:?} {}", address.port)))
         }
         EventKind::Open { path, access, .. } if access.can_write() && is_file(path) => {

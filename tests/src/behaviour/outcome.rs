@@ -74,6 +74,8 @@ pub enum Verdict {
     Refused,
     /// It stays within the server: the kernel has nothing to show for it. With the reason.
     Unseen(String),
+    /// A kernel could show it, and it is no alert by design. With the reason.
+    Unjudged(String),
     /// It cannot be done here. With the reason.
     NotRun(String),
     /// The suite itself did not work: normal work failed.

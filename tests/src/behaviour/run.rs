@@ -18,13 +18,13 @@ use super::{
     outcome::{ActOutcome, ImageOutcome, ProfileFigures, Verdict},
     stage::Stage,
     suite::{Act, Kind, Step, Suite},
-    watch::{Told, Watch, now_ns},
+    watch::{Told, UPDATE_AFTER, Watch, now_ns},
 };
 use crate::{command, repository};
 
 /// An alert that has not come by then is missed.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// After the first alert of an attack, more may follow from the same act.
+/// What the agent tells late comes this much later than it should at most.
 const QUIET: Duration = Duration::from_millis(250);
 /// What normal work may have raised is on its way this long.
 const AFTERMATH: Duration = Duration::from_millis(400);
@@ -175,7 +175,7 @@ fn run_step(
         outcome.verdict = Verdict::NotRun(reason.clone());
         return Ok(outcome);
     }
-    let from = watch.count();
+    let from = (watch.count(), now_ns());
     let mut has_worked = true;
     for _ in 0..step.repeat {
         let (succeeded, answer) = stage.perform(&step.act)?;
@@ -188,14 +188,19 @@ fn run_step(
     }
     match suite.kind {
         Kind::Benign => {
-            judge_benign(&mut outcome, &aftermath(watch, from, &stage.id));
+            judge_benign(&mut outcome, &aftermath(watch, from.0, &stage.id));
             if !has_worked {
                 outcome.verdict = Verdict::Broken;
             }
         }
         Kind::Attacks => {
             let unseen = step.unseen.as_ref().or_else(|| spec.unseen.get(&step.name));
-            judge_attack(&mut outcome, step, unseen, has_worked, &stage.id, (watch, from));
+            let silence = match (unseen, &step.unjudged) {
+                (Some(reason), _) => Some(Verdict::Unseen(reason.clone())),
+                (None, Some(reason)) => Some(Verdict::Unjudged(reason.clone())),
+                (None, None) => None,
+            };
+            judge_attack(&mut outcome, step, silence, has_worked, &stage.id, (watch, from));
         }
     }
     Ok(outcome)
@@ -212,24 +217,31 @@ fn judge_benign(outcome: &mut ActOutcome, told: &[Told]) {
     }
 }
 
+/// `silence`: what it comes to when no alert is expected of it. Every alert is given to the act that it speaks of by the kernel's time, not by its arrival: all that an act causes is
+/// waited for before the next begins.
 fn judge_attack(
     outcome: &mut ActOutcome,
     step: &Step,
-    unseen: Option<&String>,
+    silence: Option<Verdict>,
     has_worked: bool,
     id: &str,
-    (watch, from): (&Watch, usize),
+    (watch, (from, from_ns)): (&Watch, (usize, u64)),
 ) {
-    let patience = if unseen.is_some() { QUIET } else { PATIENCE };
-    let is_flagged = |told: &[Told]| !told.is_empty() && names_all(told, &step.expects);
+    let patience = if silence.is_some() { QUIET } else { PATIENCE };
+    let is_flagged = |told: &[Told]| names_all(told, from_ns, &step.expects);
     watch.after(from, id, Instant::now() + step.settle + patience, |told| {
         is_flagged(told)
     });
-    let told = watch.after(from, id, Instant::now() + QUIET, |_| false);
+    let mut told = watch.after(from, id, Instant::now() + UPDATE_AFTER + QUIET, |_| false);
+    told.retain(|told| !told.names_since(from_ns).is_empty());
+    // More of a known act is no sign of one that should be silent: a server may go on with the one before.
+    if silence.is_some() {
+        told.retain(|told| !told.is_again || told.added.iter().any(|one| one.time_ns >= from_ns));
+    }
     outcome.note(&told);
-    outcome.verdict = match (is_flagged(&told), unseen) {
+    outcome.verdict = match (is_flagged(&told), silence) {
         (true, _) => Verdict::Flagged,
-        (false, Some(reason)) => Verdict::Unseen(reason.clone()),
+        (false, Some(verdict)) => verdict,
         // An attack that must say something and did not was not carried out.
         (false, None)
             if told.is_empty() && (!has_worked && !step.replies.is_empty() || is_refusal(&outcome.answer)) =>
@@ -245,24 +257,10 @@ fn is_refusal(answer: &str) -> bool {
     answer.contains("sandbox_blocked") || answer.contains("sandbox_intact")
 }
 
-/// Whether each of these rules or deviations is among the reasons.
-fn names_all(told: &[Told], expects: &[String]) -> bool {
-    let names: Vec<&str> = told
-        .iter()
-        .flat_map(|told| {
-            let alert = &told.alert;
-            let reasons = alert.reasons.iter().map(|reason| match reason {
-                plimsoll_model::Reason::Deviation { kind, .. } => kind.as_str(),
-                plimsoll_model::Reason::Rule { name, .. } => name.as_str(),
-            });
-            let follow_ups = alert
-                .follow_ups
-                .iter()
-                .flat_map(|one| one.rules.iter().map(String::as_str));
-            reasons.chain(follow_ups)
-        })
-        .collect();
-    expects.iter().all(|wanted| names.contains(&wanted.as_str()))
+/// Whether something fired since then, and each of these rules or deviations among it.
+fn names_all(told: &[Told], from_ns: u64, expects: &[String]) -> bool {
+    let names: Vec<&str> = told.iter().flat_map(|told| told.names_since(from_ns)).collect();
+    !names.is_empty() && expects.iter().all(|wanted| names.contains(&wanted.as_str()))
 }
 
 /// Scans an image unless its report is newer than image and scanner; figures of its profile.

@@ -4,8 +4,8 @@
 //! command or script sent to the server, `exec:` what `kubectl exec` would run, `successIndicators` or `expectedReply` what
 //! the answer must hold, `expectedDetections` what should be noticed. Ours besides: `beside:` (a program of this machine
 //! in the container's network, which is how clients reach it), `machine:` (a program of this machine), `repeat`,
-//! `operations` (how much work one run of the step is), `settle_ms` (how long what it causes may take), and `unseen` (why
-//! the kernel has nothing to show for it).
+//! `operations` (how much work one run of the step is), `settle_ms` (how long what it causes may take), `unseen` (why the
+//! kernel has nothing to show for it), and `unjudged` (why what a kernel could show of it is no alert).
 
 use std::{fs, path::Path, time::Duration};
 
@@ -53,6 +53,8 @@ pub struct Step {
     pub settle: Duration,
     /// Why the kernel has nothing to show for it.
     pub unseen: Option<String>,
+    /// Why what a kernel could show of it is no alert.
+    pub unjudged: Option<String>,
 }
 
 /// What is done, with placeholders.
@@ -135,6 +137,7 @@ fn read_step(name: &str, body: &Value) -> anyhow::Result<Step> {
         operations: body["operations"].as_u64().unwrap_or(1),
         settle: Duration::from_millis(body["settle_ms"].as_u64().unwrap_or(0)),
         unseen: body["unseen"].as_str().map(str::to_owned),
+        unjudged: body["unjudged"].as_str().map(str::to_owned),
     })
 }
 

@@ -30,15 +30,16 @@ fn summary(text: &mut String, outcomes: &[ImageOutcome]) {
     let false_alerts = sum(&|one| one.count(|verdict| *verdict == Verdict::FalseAlert));
     let flagged = sum(&|one| one.count(|verdict| *verdict == Verdict::Flagged));
     let missed = sum(&|one| one.count(|verdict| *verdict == Verdict::Missed));
+    let unjudged = sum(&|one| one.count(|verdict| matches!(verdict, Verdict::Unjudged(_))));
     let latencies = latencies(outcomes.iter().flat_map(|one| &one.acts));
     let hours: f64 = outcomes.iter().map(hours).sum();
     let _ = write!(
         text,
         "\n## Result\n\n{} images, {hours:.0} hour-equivalents of normal work: **{false_alerts} false alerts**. \
-         {} attacks that the kernel can see: **{flagged} flagged**, {missed} missed; from kernel to the agent's output {} \
-         ms in the median, {} ms at most.\n",
+         {} attacks that the kernel can see: **{flagged} flagged**, {missed} missed, {unjudged} not judged by design; from \
+         kernel to the agent's output {} ms in the median, {} ms at most.\n",
         outcomes.len(),
-        flagged + missed,
+        flagged + missed + unjudged,
         number(median(&latencies)),
         number(latencies.last().copied()),
     );
@@ -77,9 +78,9 @@ fn profiles(text: &mut String, outcomes: &[ImageOutcome]) {
 
 fn behaviour(text: &mut String, outcomes: &[ImageOutcome]) {
     text.push_str(
-        "\n## Behaviour\n\n| image | operations | hours | false alerts | attacks run | flagged | missed | refused by the \
-         target | nothing to see | not run | median ms | most ms | new alerts per flagged attack |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "\n## Behaviour\n\n| image | operations | hours | false alerts | attacks run | flagged | missed | not judged | refused by \
+         the target | nothing to see | not run | median ms | most ms | new alerts per flagged attack |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for outcome in outcomes {
         let count = |is: fn(&Verdict) -> bool| outcome.count(is);
@@ -89,13 +90,14 @@ fn behaviour(text: &mut String, outcomes: &[ImageOutcome]) {
         let new: usize = outcome.of(Kind::Attacks).map(|act| act.new_alerts).sum();
         let _ = writeln!(
             text,
-            "| {} | {} | {:.1} | {} | {} | {flagged} | {} | {} | {} | {not_run} | {} | {} | {:.1} |",
+            "| {} | {} | {:.1} | {} | {} | {flagged} | {} | {} | {} | {} | {not_run} | {} | {} | {:.1} |",
             outcome.name,
             operations(outcome),
             hours(outcome),
             count(|verdict| *verdict == Verdict::FalseAlert),
             outcome.of(Kind::Attacks).count() - not_run,
             count(|verdict| *verdict == Verdict::Missed),
+            count(|verdict| matches!(verdict, Verdict::Unjudged(_))),
             count(|verdict| *verdict == Verdict::Refused),
             count(|verdict| matches!(verdict, Verdict::Unseen(_))),
             number(median(&latencies)),
@@ -163,6 +165,7 @@ fn unseen(text: &mut String, outcomes: &[ImageOutcome]) {
         for act in &outcome.acts {
             let why = match &act.verdict {
                 Verdict::Unseen(reason) => format!("nothing for the kernel to see: {reason}"),
+                Verdict::Unjudged(reason) => format!("not judged: {reason}"),
                 Verdict::NotRun(reason) => format!("not run: {reason}"),
                 Verdict::Refused => format!("refused by the target: {}", quote(&act.answer)),
                 Verdict::Missed => format!("**missed**; alerts: {}", act.alerts.join("; ")),
