@@ -45,10 +45,15 @@ impl Failure {
         }
     }
 
+    /// The error with its causes, on one line.
+    pub(crate) fn reason(&self) -> String {
+        let chain: Vec<String> = self.error.chain().map(|cause| escape(&cause.to_string())).collect();
+        format!("failed to {}", without_repeats(&chain).join(": "))
+    }
+
     /// Prints the error with its causes and the hint to stderr and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        let chain: Vec<String> = self.error.chain().map(|cause| escape(&cause.to_string())).collect();
-        eprintln!("error: failed to {}", without_repeats(&chain).join(": "));
+        eprintln!("error: {}", self.reason());
         eprintln!("hint: {}", self.hint);
         self.exit.into()
     }

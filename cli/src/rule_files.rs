@@ -46,14 +46,24 @@ pub(crate) fn load(mut files: Vec<RuleFile>, paths: &[PathBuf]) -> Result<RuleSe
 /// One of them cannot be read.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<RuleFile>, Failure> {
     let mut files = Vec::new();
+    for file in list(paths)? {
+        let text = read_file(&file).map_err(|error| unreadable(&file, error))?;
+        files.push(RuleFile {
+            name: file.display().to_string(),
+            text,
+        });
+    }
+    Ok(files)
+}
+
+/// The files that [`read`] reads.
+///
+/// # Errors
+/// One of the paths cannot be looked at.
+pub(crate) fn list(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
     for path in paths {
-        for file in files_at(path).map_err(|error| unreadable(path, error))? {
-            let text = read_file(&file).map_err(|error| unreadable(&file, error))?;
-            files.push(RuleFile {
-                name: file.display().to_string(),
-                text,
-            });
-        }
+        files.extend(files_at(path).map_err(|error| unreadable(path, error))?);
     }
     Ok(files)
 }

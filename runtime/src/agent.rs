@@ -1,7 +1,7 @@
 //! The agent: sensors, identity, pipeline and sinks on their threads, from start to the last alert.
 
 use std::{
-    fs, io,
+    fs,
     path::PathBuf,
     sync::{
         Arc,
@@ -17,10 +17,9 @@ use plimsoll_rules::RuleSet;
 
 use crate::{
     alert::Told,
-    capture::CaptureError,
     enforce::{Enforcement, Tallies},
     identity::{self, Answer, Cgroups},
-    images::Images,
+    images::{Images, PullOptions, Puller, ReportSource},
     limits::{MAX_BATCHES, MAX_OUTPUTS},
     output::{OutputError, OutputOptions, OutputSummary, Outputs, ReportDesk, SharedVitals, Vitals},
     pipeline::{Counts, Output, Pipeline, Setup, host_mount_namespace},
@@ -30,25 +29,35 @@ use crate::{
     sink::Sink,
 };
 
+mod clock;
 mod delivery;
+mod error;
+mod handover;
 mod kernel_side;
 mod record;
+mod reload;
 mod replay;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
+use clock::Clock;
 use delivery::{Delivered, Delivery, Parcel};
 use kernel_side::KernelSide;
+use reload::{Demand, NewRules, Reloader};
 
 pub use crate::pipeline::Observed;
+pub use error::AgentError;
+pub use reload::RuleChange;
 pub use replay::{observe, replay};
 
 /// How an agent runs.
 pub struct Options {
     /// Folder of scan reports.
     pub images: PathBuf,
+    /// How reports are got from the images' registries; `None`: they are not.
+    pub pull: Option<PullOptions>,
     /// Rules to evaluate.
     pub rules: RuleSet,
     /// Name of this node; in a replay `None` means the recorded one.
@@ -63,6 +72,16 @@ pub struct Options {
     pub outputs: Option<OutputOptions>,
     /// Called with every notice, on the thread that delivers alerts.
     pub notice: Box<dyn FnMut(&str) + Send>,
+}
+
+/// What reaches an agent while it runs.
+pub struct Controls {
+    /// Set to end it.
+    pub stop: Arc<AtomicBool>,
+    /// Other rules; `None`: they stay as they are.
+    pub rule_changes: Option<Receiver<RuleChange>>,
+    /// Called every few seconds by the thread that judges events, as long as it does.
+    pub pulse: Option<Box<dyn FnMut() + Send>>,
 }
 
 /// What an agent did.
@@ -80,52 +99,13 @@ pub struct Summary {
     pub is_capture_damaged: bool,
 }
 
-/// Why an agent could not start or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// Sensors could not be loaded or read.
-    #[error("watch this machine: {0}")]
-    Sensor(#[from] SensorError),
-    /// The folder of scan reports could not be listed.
-    #[error("list scan reports in {folder}: {source}")]
-    Images {
-        /// The folder.
-        folder: String,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// A capture could not be written or read.
-    #[error("use capture {path}: {source}")]
-    Capture {
-        /// The file.
-        path: String,
-        /// What was wrong.
-        #[source]
-        source: CaptureError,
-    },
-    /// A file of the capture could not be opened.
-    #[error("open capture {path}: {source}")]
-    Open {
-        /// The file.
-        path: String,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// An output cannot work.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// A thread could not be started.
-    #[error("start a thread: {0}")]
-    Thread(#[source] io::Error),
-}
-
 /// What the pipeline's thread receives.
 enum Input {
     Batch(Vec<RawEvent>),
     Answer(u64, Box<Answer>),
     Failed(SensorError),
+    Rules(Box<NewRules>),
+    RulesRefused(String),
 }
 
 /// The pipeline is woken at least this often, to tell what is due.
@@ -140,9 +120,27 @@ const SLACK_NS: u64 = 20_000_000;
 /// # Errors
 /// The sensors cannot be loaded, or a file cannot be opened.
 pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnOnce()) -> Result<Summary, AgentError> {
+    let controls = Controls {
+        stop: Arc::clone(stop),
+        rule_changes: None,
+        pulse: None,
+    };
+    run_controlled(options, plan, controls, ready)
+}
+
+/// The same, with more say while it runs.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_controlled(
+    options: Options,
+    plan: Plan,
+    controls: Controls,
+    ready: impl FnOnce(),
+) -> Result<Summary, AgentError> {
     let (mut images, mut notes) = open_images(&options.images)?;
     let filter = Filter::for_rules(&options.rules);
-    let boot_offset_ns = boot_offset_ns();
+    let boot_offset_ns = boot_offset_ns_now();
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .unwrap_or_default()
         .trim()
@@ -155,17 +153,33 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
     let vitals = vitals_of(&plan);
     let (outputs, desk) = open_outputs(options.outputs.as_ref(), &node, &vitals)?;
     if let Some(folder) = desk.folder() {
-        match images.add_server_folder(folder) {
+        match images.add_folder(folder, ReportSource::Server) {
             Ok(more) => notes.extend(more),
             Err(error) => tracing::warn!(%error, "folder of a server's scan reports not read"),
         }
     }
+    let puller = match options.pull {
+        Some(pull) => Some(open_puller(pull, &mut images, &mut notes)?),
+        None => None,
+    };
     let (sender, inputs) = sync_channel(MAX_BATCHES);
     let answers = sender.clone();
     let tell = move |cgroup_id, answer| answers.send(Input::Answer(cgroup_id, Box::new(answer))).is_ok();
     let cgroups = Cgroups::find();
     let existing = cgroups.list();
-    let (asker, _identity) = identity::start(cgroups, images, desk, tell).map_err(AgentError::Thread)?;
+    let (asker, _identity) = identity::start(cgroups, images, desk, puller, tell).map_err(AgentError::Thread)?;
+    let (give, given) = sync_channel(1);
+    if let Some(changes) = controls.rule_changes {
+        let reloader = Reloader {
+            demand: Demand::of(&options.rules),
+            enforcement: options.enforcement.clone(),
+            is_recording: options.record.is_some(),
+            inputs: sender.clone(),
+            given: give,
+            vitals: vitals.clone(),
+        };
+        reloader.start(changes).map_err(AgentError::Thread)?;
+    }
     let guard = kernel_side::guard(&options.rules, options.enforcement, options.record.is_some());
     let (mut eyes, kernel, guard) = kernel_side::open(&plan, &filter, guard)?;
     let processes = eyes.snapshot()?;
@@ -189,6 +203,7 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
     };
     let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
     run.kernel = kernel;
+    run.pulse = controls.pulse;
     run.say_notes(&notes);
     for (cgroup_id, path) in existing {
         run.pipeline.know(cgroup_id, path, &mut run.out);
@@ -199,7 +214,8 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
         }
         run.pipeline.seed(process, &mut run.out);
     }
-    let watcher = watch::start(eyes, sender, Arc::clone(stop)).map_err(AgentError::Thread)?;
+    let stop = controls.stop;
+    let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
     ready();
     let result = run.loop_until_closed(&inputs, recorder.as_mut());
     stop.store(true, Ordering::Relaxed);
@@ -218,11 +234,12 @@ struct Run {
     parcels: SyncSender<Parcel>,
     delivery: JoinHandle<Delivered>,
     out: Vec<Output>,
-    boot_offset_ns: u64,
+    clock: Clock,
     undelivered: u64,
     vitals: SharedVitals,
     vitals_at: Instant,
     kernel: KernelSide,
+    pulse: Option<Box<dyn FnMut() + Send>>,
 }
 
 impl Run {
@@ -242,11 +259,12 @@ impl Run {
             parcels,
             delivery,
             out: Vec::new(),
-            boot_offset_ns,
+            clock: Clock::start(boot_offset_ns, boot_offset_ns_now),
             undelivered: 0,
             vitals,
             vitals_at: Instant::now(),
             kernel: KernelSide::default(),
+            pulse: None,
         })
     }
 
@@ -257,6 +275,10 @@ impl Run {
         }
         self.vitals_at = Instant::now();
         self.kernel.tick(&mut self.out);
+        self.out.extend(self.clock.look().map(Output::Notice));
+        if let Some(pulse) = &mut self.pulse {
+            pulse();
+        }
         let containers = self.pipeline.running().collect();
         let mut vitals = self.vitals.lock();
         vitals.counts = self.pipeline.counts();
@@ -291,18 +313,28 @@ impl Run {
                     }
                     // While there is more to read, the stream's own clock counts: what is late must not look missing.
                     self.pipeline
-                        .tick(last_ns.saturating_add(self.boot_offset_ns), &mut self.out);
+                        .tick(last_ns.saturating_add(self.clock.offset_ns), &mut self.out);
                 }
                 Ok(Input::Answer(cgroup_id, answer)) => self.pipeline.answer(cgroup_id, *answer, &mut self.out),
                 Ok(Input::Failed(error)) => return Err(error.into()),
+                Ok(Input::Rules(new)) => self.change_rules(*new),
+                Ok(Input::RulesRefused(why)) => self.pipeline.refuse_rules(&why, &mut self.out),
                 Err(RecvTimeoutError::Timeout) => self
                     .pipeline
-                    .tick(wall_clock_ns().saturating_sub(SLACK_NS), &mut self.out),
+                    .tick(self.clock.steady_ns().saturating_sub(SLACK_NS), &mut self.out),
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             self.flush(recorder.as_deref_mut())?;
             self.note_vitals();
         }
+    }
+
+    fn change_rules(&mut self, new: NewRules) {
+        let guard = new.kernel.map(|(kernel, guard)| {
+            self.kernel.replace(kernel);
+            guard
+        });
+        self.pipeline.change_rules(new.rules, guard, &mut self.out);
     }
 
     /// Hands over what came out. A sink that is slower than the alerts blocks nobody: what does not fit is counted.
@@ -315,7 +347,7 @@ impl Run {
                 self.kernel.tell(telling);
                 continue;
             }
-            if let Some(parcel) = parcel(output)
+            if let Some(parcel) = parcel(output, &self.clock)
                 && self.parcels.try_send(parcel).is_err()
             {
                 self.undelivered += 1;
@@ -337,10 +369,16 @@ impl Run {
     }
 }
 
-fn parcel(output: Output) -> Option<Parcel> {
+fn parcel(output: Output, clock: &Clock) -> Option<Parcel> {
     match output {
-        Output::Told(Told::New(alert)) => Some(Parcel::Alert(alert)),
-        Output::Told(Told::Changed(alert)) => Some(Parcel::Changed(alert)),
+        Output::Told(Told::New(mut alert)) => {
+            clock.correct(&mut alert);
+            Some(Parcel::Alert(alert))
+        }
+        Output::Told(Told::Changed(mut alert)) => {
+            clock.correct(&mut alert);
+            Some(Parcel::Changed(alert))
+        }
         Output::Notice(text) => Some(Parcel::Notice(text)),
         Output::Identified(_) | Output::Telling(_) => None,
     }
@@ -389,12 +427,27 @@ fn open_images(folder: &std::path::Path) -> Result<(Images, Vec<Note>), AgentErr
     })
 }
 
+fn open_puller(options: PullOptions, images: &mut Images, notes: &mut Vec<Note>) -> Result<Puller, AgentError> {
+    let name = options.folder.display().to_string();
+    let failed = |source| AgentError::Images {
+        folder: name.clone(),
+        source,
+    };
+    let puller = Puller::start(options).map_err(failed)?;
+    notes.extend(
+        images
+            .add_folder(puller.folder(), ReportSource::Registry)
+            .map_err(failed)?,
+    );
+    Ok(puller)
+}
+
 fn wall_clock_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn boot_offset_ns() -> u64 {
+fn boot_offset_ns_now() -> u64 {
     wall_clock_ns().saturating_sub(crate::read::boot_time_ns())
 }
 

@@ -99,6 +99,10 @@ pub struct Counts {
     pub known_images: u64,
     /// Containers that no engine's file named in time.
     pub unknown_containers: u64,
+    /// Times that other rules were taken over.
+    pub rule_changes: u64,
+    /// Times that other rules could not be used, and those that ran stayed.
+    pub refused_rule_changes: u64,
 }
 
 /// The pipeline.
@@ -202,7 +206,10 @@ impl Pipeline {
             Some(Place::Host) | None => {}
         }
         let place = match answer {
-            Answer::Host | Answer::Report { .. } | Answer::Notes(_) => Place::Host,
+            Answer::Gone { container } if queue.iter().any(|seen| self.is_confined(seen)) => {
+                Place::Container(self.welcome(*container, None, out))
+            }
+            Answer::Host | Answer::Gone { .. } | Answer::Report { .. } | Answer::Notes(_) => Place::Host,
             Answer::Container {
                 container,
                 image,
@@ -240,6 +247,28 @@ impl Pipeline {
         );
         out.push(Output::Notice(text));
         self.guard_all(&id, out);
+    }
+
+    /// Other rules from the next event on, and where the kernel side was replaced, who makes its policies: all processes get
+    /// theirs anew.
+    pub(crate) fn change_rules(&mut self, rules: Arc<RuleSet>, guard: Option<Option<Guard>>, out: &mut Vec<Output>) {
+        self.counts.rule_changes += 1;
+        out.push(Output::Notice(format!("{} rules are in force now", rules.rules().len())));
+        self.setup.rules = rules;
+        let Some(guard) = guard else { return };
+        self.setup.guard = guard;
+        let ids: Vec<Arc<str>> = self.sandboxes.keys().cloned().collect();
+        for id in ids {
+            self.guard_all(&id, out);
+        }
+    }
+
+    /// There are other rules, and they cannot be used.
+    pub(crate) fn refuse_rules(&mut self, why: &str, out: &mut Vec<Output>) {
+        self.counts.refused_rule_changes += 1;
+        out.push(Output::Notice(format!(
+            "new rules cannot be used, those that run stay: {why}"
+        )));
     }
 
     /// Whose a task is, as far as it is known now.
@@ -309,6 +338,12 @@ impl Pipeline {
                 None => self.on_host(&seen),
             },
         }
+    }
+
+    /// Whether its process is in namespaces of its own, as containers' are.
+    fn is_confined(&self, seen: &Seen) -> bool {
+        let process = &seen.event.process;
+        process.container_pid != process.key.pid && seen.mount_namespace != self.setup.host_mount_namespace
     }
 
     /// The container that a process with the host's cgroup works in.

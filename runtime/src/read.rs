@@ -189,6 +189,13 @@ impl Eyes {
         }
     }
 
+    /// Counts what was lost up to this moment and tells it, without waiting until that is due again.
+    pub fn count_losses(&mut self, out: &mut Vec<RawEvent>) -> Result<(), SensorError> {
+        self.count()?;
+        self.tell_losses(out);
+        Ok(())
+    }
+
     /// Tells the kernel side that a cgroup, although in namespaces of its own, is not a container.
     pub fn ignore_cgroup(&mut self, cgroup_id: u64) -> Result<(), SensorError> {
         self.ignored_cgroups
@@ -223,13 +230,23 @@ impl Eyes {
 
     fn report_losses(&mut self, out: &mut Vec<RawEvent>) -> Result<(), SensorError> {
         if self.counted_at.elapsed() >= limits::COUNT_LOSSES_EVERY {
-            self.counted_at = Instant::now();
-            for (index, sum) in (0..).zip(&mut self.losses.by_kernel) {
-                let counters = self.lost_by_kernel.get(&index, 0).map_err(refused("lost"))?;
-                *sum = counters.iter().sum();
-            }
-            self.losses.missed = load::count_misses(&self.object);
+            self.count()?;
         }
+        self.tell_losses(out);
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), SensorError> {
+        self.counted_at = Instant::now();
+        for (index, sum) in (0..).zip(&mut self.losses.by_kernel) {
+            let counters = self.lost_by_kernel.get(&index, 0).map_err(refused("lost"))?;
+            *sum = counters.iter().sum();
+        }
+        self.losses.missed = load::count_misses(&self.object);
+        Ok(())
+    }
+
+    fn tell_losses(&mut self, out: &mut Vec<RawEvent>) {
         for (now, then, reason) in [
             (self.losses.unsent(), self.reported.unsent(), LossReason::RingBuffer),
             (self.losses.undecodable, self.reported.undecodable, LossReason::Decode),
@@ -239,7 +256,6 @@ impl Eyes {
             }
         }
         self.reported = self.losses;
-        Ok(())
     }
 }
 

@@ -7,23 +7,26 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::SyncSender,
     },
 };
 
-use plimsoll_rules::RuleSet;
 use plimsoll_runtime::{
-    agent::{self, AgentError, Options, Summary},
+    agent::{self, AgentError, Controls, Options, Summary},
     output::{OutputError, OutputOptions, OutputSummary, Pace, ServerOptions},
     sensor::{Kernel, Needs, plan},
     sink::{self, Sink, SinkOptions},
 };
 
-use crate::{
-    exit::{Exit, Failure},
-    rule_files,
-};
+use crate::exit::{Exit, Failure};
 
 mod enforce;
+mod profiles;
+mod reload;
+mod systemd;
+
+use reload::Sources;
+use systemd::Manager;
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -98,6 +101,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     #[command(flatten)]
+    profiles: profiles::ProfileArguments,
+    #[command(flatten)]
     enforcement: enforce::EnforcementArguments,
     /// Name of this node in alerts; default: the host's name, in a replay the recorded one
     #[arg(long, value_name = "NAME")]
@@ -118,14 +123,16 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Release) => return release(),
         None => {}
     }
-    let shipped = match arguments.no_shipped_rules {
-        true => Vec::new(),
-        false => RuleSet::shipped_files(),
+    let sources = Sources {
+        paths: arguments.rules.clone(),
+        has_shipped: !arguments.no_shipped_rules,
     };
-    let rules = rule_files::load(shipped, &arguments.rules)?;
+    let rules = sources.load()?;
     let (sinks, outputs) = (open_sinks(&arguments)?, outputs(&arguments));
+    let pull = arguments.profiles.options(&arguments.state)?;
     let options = Options {
         images: arguments.images,
+        pull,
         rules,
         node: arguments.node,
         enforcement: enforce::enforcement(&arguments.enforcement),
@@ -136,7 +143,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     let summary = match &arguments.replay {
         Some(path) => agent::replay(options, path).map_err(explain)?,
-        None => watch(options)?,
+        None => watch(options, sources)?,
     };
     report(&summary);
     Ok(match summary.is_capture_damaged {
@@ -145,7 +152,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     })
 }
 
-fn watch(options: Options) -> Result<Summary, Failure> {
+fn watch(options: Options, sources: Sources) -> Result<Summary, Failure> {
     let plan = plan(&Needs::wanted_by(options.rules.wants()), &Kernel::probe());
     if plan.ways().next().is_none() && !is_root() {
         let error = anyhow::anyhow!("attach sensors: this user may not load BPF programs");
@@ -164,11 +171,21 @@ fn watch(options: Options) -> Result<Summary, Failure> {
     }
     let (images, rules) = (options.images.display().to_string(), options.rules.rules().len());
     let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(Arc::clone(&stop))?;
-    agent::run(options, plan, &stop, || {
+    let (wake, rule_changes) = reload::start(sources)?;
+    handle_signals(Arc::clone(&stop), wake)?;
+    let manager = Arc::new(Manager::find());
+    let pulse = Arc::clone(&manager);
+    let controls = Controls {
+        stop,
+        rule_changes: Some(rule_changes),
+        pulse: Some(Box::new(move || pulse.tell("WATCHDOG=1"))),
+    };
+    let summary = agent::run_controlled(options, plan, controls, || {
         eprintln!("ready: {rules} rules, scan reports from {images}");
-    })
-    .map_err(explain)
+        manager.tell("READY=1");
+    });
+    manager.tell("STOPPING=1");
+    summary.map_err(explain)
 }
 
 fn is_root() -> bool {
@@ -230,18 +247,24 @@ fn outputs(arguments: &Arguments) -> Option<OutputOptions> {
     })
 }
 
-/// SIGINT and SIGTERM end the agent after it has told what it knows.
-fn stop_on_signal(stop: Arc<AtomicBool>) -> Result<(), Failure> {
+/// SIGINT and SIGTERM end the agent after it has told what it knows; SIGHUP lets it read its rules again.
+fn handle_signals(stop: Arc<AtomicBool>, wake: SyncSender<()>) -> Result<(), Failure> {
     let wait = move || -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+            let mut hangup = signal(SignalKind::hangup())?;
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => return Ok(()),
+                    _ = terminate.recv() => return Ok(()),
+                    // One that comes while the last is worked on asks for the same.
+                    _ = hangup.recv() => {
+                        let _ = wake.try_send(());
+                    }
+                }
             }
-            Ok(())
         })
     };
     let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -308,6 +331,11 @@ fn report(summary: &Summary) {
         (counts.lost_in_queue, "events lost in the agent's queue"),
         (counts.undecodable, "events not decoded"),
         (counts.untracked_processes, "processes not tracked"),
+        (counts.rule_changes, "times other rules were taken over"),
+        (
+            counts.refused_rule_changes,
+            "times other rules could not be used",
+        ),
         (counts.unknown_containers, "containers not identified in time"),
         (summary.undelivered, "alerts or notices not written"),
         (

@@ -20,6 +20,8 @@ pub(super) struct KernelSide {
     tables: Option<Tables>,
     old: Option<(Instant, Old)>,
     tallies: Tallies,
+    /// What tables counted that were replaced.
+    before: Tallies,
     /// Policies that the kernel did not take.
     failed: u64,
     is_failure_told: bool,
@@ -116,7 +118,19 @@ impl KernelSide {
     /// Counts so far.
     pub(super) fn tallies(&self) -> Tallies {
         let counted = self.tables.as_ref().and_then(|tables| tables.tallies().ok());
-        counted.unwrap_or(self.tallies)
+        counted.map_or(self.tallies, |counted| self.before.plus(counted))
+    }
+
+    /// New tables take the place of these; what these have counted stays counted.
+    pub(super) fn replace(&mut self, new: Self) {
+        let before = self.tallies();
+        *self = Self {
+            before,
+            tallies: before,
+            failed: self.failed,
+            is_failure_told: self.is_failure_told,
+            ..new
+        };
     }
 }
 

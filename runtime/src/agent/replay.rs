@@ -123,7 +123,7 @@ impl Run {
     /// A replay waits for its sinks: nothing is lost, and there is nobody to hold up.
     fn send(&mut self) {
         for output in self.out.drain(..) {
-            if let Some(parcel) = super::parcel(output)
+            if let Some(parcel) = super::parcel(output, &self.clock)
                 && self.parcels.send(parcel).is_err()
             {
                 self.undelivered += 1;

@@ -1,7 +1,7 @@
 //! A capture on disk, replayed: the same alerts with the same ids, every time.
 
 use std::{
-    fs,
+    fs, io,
     sync::{Arc, Mutex},
 };
 

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use aya::programs::links::FdLink;
@@ -14,6 +15,9 @@ use crate::{load::chain, sensor::SensorError};
 pub const PINS: &str = "/sys/fs/bpf/plimsoll";
 /// Where it is expected.
 const BPF_FS: &str = "/sys/fs/bpf";
+
+/// Links that this process has pinned: new rules pin theirs beside those that they replace.
+static PINNED: AtomicU32 = AtomicU32::new(0);
 
 /// Links of an earlier agent: they hold until this is released.
 #[derive(Debug, Default)]
@@ -56,7 +60,8 @@ pub(crate) fn pin(link: FdLink, program: &'static str) -> Result<(), SensorError
         return Err(failed(format!("no BPF file system is mounted at {BPF_FS}")));
     }
     fs::create_dir_all(PINS).map_err(|error| failed(format!("make {PINS}: {error}")))?;
-    let path = Path::new(PINS).join(format!("{program}_{}", std::process::id()));
+    let number = PINNED.fetch_add(1, Ordering::Relaxed);
+    let path = Path::new(PINS).join(format!("{program}_{}_{number}", std::process::id()));
     link.pin(&path)
         .map(drop)
         .map_err(|error| failed(format!("pin {}: {}", path.display(), chain(&error))))

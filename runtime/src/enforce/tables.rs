@@ -44,6 +44,18 @@ pub struct Tallies {
     pub uninherited: u64,
 }
 
+impl Tallies {
+    /// Both together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            expected_writes: self.expected_writes + other.expected_writes,
+            would_refuse: self.would_refuse + other.would_refuse,
+            refused: self.refused + other.refused,
+            uninherited: self.uninherited + other.uninherited,
+        }
+    }
+}
+
 /// The maps of `bpf/policy.h`.
 pub struct Tables {
     edges: HashMap<MapData, [u8; 4 + EDGE_NAME], [u8; 8]>,

@@ -16,7 +16,7 @@ use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Note};
 
 use super::{Case, Cgroups, Identified, identify, recognise};
 use crate::{
-    images::{Images, KnownImage},
+    images::{Images, KnownImage, Puller},
     limits::{LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_UNREPORTED, RECHECK, REPORT_REST},
     output::ReportDesk,
 };
@@ -37,6 +37,12 @@ pub(crate) struct Question {
 pub(crate) enum Answer {
     /// No container's.
     Host,
+    /// A cgroup that any engine or nobody may have made, and that is gone: a container's, if its processes were in
+    /// namespaces of their own.
+    Gone {
+        /// Then, this one.
+        container: Box<Container>,
+    },
     /// A container that is known already: a scan of its image came late.
     Report {
         /// The scan.
@@ -76,11 +82,13 @@ impl Asker {
     }
 }
 
-/// Starts the thread. It ends when the asker is dropped. Reports that are nowhere are asked for at the desk.
+/// Starts the thread. It ends when the asker is dropped. Reports that are nowhere are asked for at the desk, and at the
+/// images' registries.
 pub(crate) fn start(
     cgroups: Cgroups,
     images: Images,
     desk: Arc<ReportDesk>,
+    puller: Option<Puller>,
     answer: impl FnMut(u64, Answer) -> bool + Send + 'static,
 ) -> std::io::Result<(Asker, JoinHandle<()>)> {
     let (sender, receiver) = sync_channel(MAX_QUESTIONS);
@@ -88,6 +96,7 @@ pub(crate) fn start(
         cgroups,
         images,
         desk,
+        puller,
         answer,
         open: VecDeque::new(),
         unreported: VecDeque::new(),
@@ -103,6 +112,7 @@ struct Lookup<A> {
     cgroups: Cgroups,
     images: Images,
     desk: Arc<ReportDesk>,
+    puller: Option<Puller>,
     answer: A,
     open: VecDeque<(Question, Instant)>,
     /// Containers that run without a report of their image, oldest first.
@@ -151,7 +161,8 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
     /// Looks for reports that came while their containers run. False: nobody listens any more.
     fn recheck(&mut self) -> bool {
         self.rechecked = Instant::now();
-        let notes = self.refresh(REPORT_REST);
+        let mut notes = self.refresh(REPORT_REST);
+        notes.extend(self.puller.iter().flat_map(Puller::notes));
         if !notes.is_empty() && !(self.answer)(0, Answer::Notes(notes)) {
             return false;
         }
@@ -185,6 +196,9 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         if let Some(digest) = image.config_digest.or(image.manifest_digest) {
             self.desk.want(digest);
         }
+        if let Some(puller) = &self.puller {
+            puller.want(image);
+        }
     }
 
     /// `None`: not yet.
@@ -204,6 +218,11 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         // first process is.
         if runtime == ContainerRuntime::Runc || (runtime == ContainerRuntime::Containerd && !path.starts_with("/kube"))
         {
+            // A container can be shorter than the time that it takes to look.
+            if !self.cgroups.exists(&path) {
+                let container = Box::new(unknown_container(question.cgroup_id, &path, container_id));
+                return Some(Answer::Gone { container });
+            }
             return is_last_try.then_some(Answer::Host);
         }
         is_last_try.then(|| self.unknown(question, &path, container_id))

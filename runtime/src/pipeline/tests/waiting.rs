@@ -71,6 +71,32 @@ fn who_is_not_named_in_time_is_an_unknown_container() {
 }
 
 #[test]
+fn a_container_that_was_gone_before_anybody_looked_is_not_the_hosts() {
+    let mut scene = Scene::new();
+    serving(&mut scene);
+    let mut live = Live::new();
+    live.feed(&scene.items);
+    let gone = |cgroup_id, path: &str, id: &str| Answer::Gone {
+        container: Box::new(crate::identity::unknown_container(cgroup_id, path, id)),
+    };
+    live.pipeline
+        .answer(1, gone(1, "/user.slice/build", "build"), &mut live.out);
+    live.pipeline
+        .answer(CGROUP, gone(CGROUP, "/short", "short"), &mut live.out);
+    live.pipeline.finish(&mut live.out);
+    let names = live.out.iter().filter_map(|output| match output {
+        Output::Identified(container) => Some(container.id.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["short"],
+        "the host's processes are in no namespaces of their own"
+    );
+    assert_eq!(live.pipeline.counts().unknown_containers, 1);
+}
+
+#[test]
 fn the_queue_of_waiting_events_is_bounded() {
     let mut scene = Scene::new();
     let room = serving(&mut scene);
