@@ -38,7 +38,18 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
+say "images, registry, vulnerability data, plimsoll serve"
+make_authority
+make_images
+"$plimsoll" db import --db "$work/vulnerabilities.db" "$here/advisories" >/dev/null
+export PLIMSOLL_DB=$work/vulnerabilities.db
+certificate webhook
+start_webhook "$plimsoll" serve --data "$work/data" --tls-cert "$work/webhook.crt" --tls-key "$work/webhook.key"
+server_pid=$webhook_pid server_url=$webhook_url
+token=$("$plimsoll" token --data "$work/data" api --role admin --valid-days 1 test)
+
 say "etcd and kube-apiserver"
+audit_back_end "$server_url/api/v1/kubernetes/audit/test" "$token"
 start_cluster "$binaries"
 kubectl create namespace shop >/dev/null
 kubectl create namespace strict >/dev/null
@@ -50,14 +61,7 @@ say "what this API server sends"
 record_all
 compare_reviews "${1:-}"
 
-say "images, registry, vulnerability data, plimsoll serve"
-make_images
-"$plimsoll" db import --db "$work/vulnerabilities.db" "$here/advisories" >/dev/null
-export PLIMSOLL_DB=$work/vulnerabilities.db
-certificate webhook
-start_webhook "$plimsoll" serve --data "$work/data" --tls-cert "$work/webhook.crt" --tls-key "$work/webhook.key"
-server_pid=$webhook_pid server_url=$webhook_url
-token=$("$plimsoll" token --data "$work/data" api --role admin --valid-days 1 test)
+say "the server judges"
 jq -n '{unknown_image: "warn", unknown_image_by_namespace: {strict: "deny", lab: "queue"},
   exempt_namespaces: ["exempt"], alert_retention_days: 90}' | call PUT settings >/dev/null
 scan 0 "$fixed"
@@ -74,6 +78,10 @@ check_ephemeral
 check_hostile
 check_dry_run
 check_waiver
+
+say "objects and requests"
+check_objects
+check_audit
 
 say "when something is wrong"
 check_stale

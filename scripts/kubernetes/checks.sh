@@ -170,6 +170,34 @@ check_dry_run() {
   ok "dry run: judged, and neither recorded nor queued; the real thing is recorded with who asked"
 }
 
+# plimsoll admission alone, by a policy that judges objects beside images.
+check_objects() {
+  local policy=$top/rules/content/policy pod='{apiVersion: "v1", kind: "Pod", metadata: {name: "node", namespace: "shop"},
+    spec: {containers: [{name: "c", image: $image}]}}'
+  start_webhook "$plimsoll" admission --db "$work/data/plimsoll.db" --tls-cert "$work/webhook.crt" \
+    --tls-key "$work/webhook.key" --policy "$policy/default.yaml" --policy "$policy/pod-security.yaml"
+  hook "$webhook_url/admission/v1/review"
+  eventually "set runAsNonRoot" try_image plain shop "$fixed"
+  refused "a container is privileged" kubectl create -f <(jq -n --arg image "$fixed" \
+    "$pod"' | .spec.containers[0].securityContext.privileged = true')
+  refused "container engine's socket" kubectl create -f <(jq -n --arg image "$fixed" \
+    "$pod"' | .spec.volumes = [{name: "s", hostPath: {path: "/run/containerd/containerd.sock"}}]')
+  admitted "named by tag" kubectl create -f <(jq -n --arg image "$fixed" "$pod")
+  ok "objects: a privileged pod and an engine's socket are refused, a plain pod is admitted with what it leaves open"
+  hook "$server_url/admission/v1/review"
+}
+
+# The API server's audit webhook and its log, judged by the shipped rules.
+check_audit() {
+  local told
+  kubectl create clusterrolebinding eve --clusterrole=cluster-admin --user=eve >/dev/null
+  wait_for "the alert about cluster-admin" alerted "ann binds cluster-admin"
+  told=$("$plimsoll" audit --cluster test "$work/audit.jsonl") || fail "the audit log is not read: $told"
+  [[ $told == *"ann binds cluster-admin"* ]] || fail "the audit log says nothing of it: $told"
+  ok "audit: a new cluster administrator is an alert, by the API server's webhook and from its log"
+}
+alerted() { call GET alerts | jq -e --arg words "$1" '[.rows[].summary] | any(contains($words))'; }
+
 # plimsoll admission alone, over the server's database, nine days from now.
 check_stale() {
   admitted created try_image waived shop "$old"

@@ -35,11 +35,27 @@ certificate() {
     -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$work/$name.crt" 2>/dev/null
 }
 
+# audit_back_end URL TOKEN: configuration by which the API server posts its audit events there.
+audit_back_end() {
+  jq -n '{apiVersion: "audit.k8s.io/v1", kind: "Policy", omitStages: ["RequestReceived"], rules: [
+    {level: "RequestResponse", resources: [{group: "rbac.authorization.k8s.io"}, {group: "", resources: ["pods"]}]},
+    {level: "Metadata"}]}' >"$work/audit-policy.json"
+  jq -n --arg url "$1" --arg token "$2" --arg ca "$work/ca.crt" '{apiVersion: "v1", kind: "Config",
+    clusters: [{name: "plimsoll", cluster: {server: $url, "certificate-authority": $ca}}],
+    users: [{name: "api-server", user: {token: $token}}],
+    contexts: [{name: "audit", context: {cluster: "plimsoll", user: "api-server"}}],
+    "current-context": "audit"}' >"$work/audit-back-end.json"
+}
+
+# make_authority: ca.crt, which signs every certificate of the test.
+make_authority() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/ca.key" -out "$work/ca.crt" \
+    -subj /CN=test-ca -days 30 2>/dev/null
+}
+
 # start_cluster BINARIES: exports KUBECONFIG, whose user ann may do everything.
 start_cluster() {
   local binaries=$1 etcd_port peer_port api_port
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/ca.key" -out "$work/ca.crt" \
-    -subj /CN=test-ca -days 30 2>/dev/null
   certificate api
   openssl ecparam -name prime256v1 -genkey -noout -out "$work/accounts.key" 2>/dev/null
   openssl ec -in "$work/accounts.key" -pubout -out "$work/accounts.pub" 2>/dev/null
@@ -59,7 +75,9 @@ start_cluster() {
     --tls-cert-file="$work/api.crt" --tls-private-key-file="$work/api.key" --cert-dir="$work" \
     --service-account-key-file="$work/accounts.pub" --service-account-signing-key-file="$work/accounts.key" \
     --service-account-issuer=https://localhost --token-auth-file="$work/tokens.csv" --authorization-mode=RBAC \
-    --service-cluster-ip-range=10.0.0.0/24 --disable-admission-plugins=ServiceAccount \
+    --service-cluster-ip-range=10.0.0.0/24 --disable-admission-plugins=ServiceAccount --allow-privileged=true \
+    --audit-policy-file="$work/audit-policy.json" --audit-log-path="$work/audit.jsonl" \
+    --audit-webhook-config-file="$work/audit-back-end.json" --audit-webhook-batch-max-wait=1s \
     >"$work/apiserver.log" 2>&1 </dev/null &
   running+=($!)
 
