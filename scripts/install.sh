@@ -41,6 +41,7 @@ if [ "${1:-}" = --tests ]; then
     "htpasswd:apache2-utils"    # a registry with passwords; HTTP load
     "/bin/busybox:busybox-static" # an image without a distribution
     "pgbench:postgresql-contrib"
+    "/usr/sbin/apparmor_parser:apparmor" # scripts/test-hardening.sh
   )
 elif [ "${1:-}" = --behaviour ]; then
   needs+=(
