@@ -3,6 +3,7 @@
 mod check;
 mod constant;
 mod event_types;
+mod gate;
 mod glob;
 mod graph;
 mod lower;
@@ -19,6 +20,7 @@ mod warnings;
 
 pub(crate) use check::Memo;
 pub(crate) use event_types::TypeSet;
+pub(crate) use gate::{Gate, Mask, WIDTH};
 pub(crate) use graph::{Graph, NodeId};
 pub(crate) use lower::{Lowered, Lowering, MacroTree, Scope};
 pub(crate) use reads::{read_paths, write_paths};

@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use plimsoll_model::CallSet;
+use plimsoll_model::{CallSet, EventKind};
 
 use crate::{
     AdmissionObservation, Diagnostic, ImageObservation, ImageSubject, Observation, Rule, Source,
     assemble::assemble,
-    compile::{Graph, Location, Memo, NodeId, ReadPaths, WritePaths, variant},
+    compile::{Gate, Graph, Location, Mask, Memo, NodeId, ReadPaths, WIDTH, WritePaths, variant},
     diagnostic::{Code, Collector, Finding},
     field::{Context, KindSet, Subject},
     load::{self, Version},
@@ -39,6 +39,8 @@ pub struct RuleSet {
     pub(crate) graph: Graph,
     /// For each kind of event and place: rules that can be true, with what is left to ask.
     pub(crate) by_variant: Vec<Vec<(u32, NodeId)>>,
+    /// For the kinds that open files: rules of `by_variant` that a path lets through.
+    pub(crate) gates: Vec<Option<Gate>>,
     /// Rules of all other sources.
     pub(crate) by_source: Vec<(Source, u32, NodeId)>,
     pub(crate) needs: EventNeeds,
@@ -114,21 +116,31 @@ impl RuleSet {
             Some(_) => Location::Container,
             None => Location::Host,
         };
-        let Some(candidates) = self
-            .by_variant
-            .get(variant(kind, place))
-            .filter(|rules| !rules.is_empty())
-        else {
+        let variant = variant(kind, place);
+        let Some(candidates) = self.by_variant.get(variant).filter(|rules| !rules.is_empty()) else {
             return;
         };
+        let mut passing = match (self.gates.get(variant), &observation.event.kind) {
+            (Some(Some(gate)), EventKind::Open { path, .. }) => gate.passes(path),
+            _ => Mask::MAX,
+        };
+        if passing == 0 && candidates.len() <= WIDTH {
+            return;
+        }
         let context = Context::new(Subject::Kernel(observation));
         let mut memo = MEMO.take();
         memo.start(self.graph.len());
-        for (index, node) in candidates {
+        let mut ask = |(index, node): &(u32, NodeId)| {
             if self.graph.holds(*node, &context, &mut memo) {
                 fired(&self.rules[*index as usize]);
             }
+        };
+        let (first, rest) = candidates.split_at(candidates.len().min(WIDTH));
+        while let Some(candidate) = first.get(passing.trailing_zeros() as usize) {
+            passing &= passing - 1;
+            ask(candidate);
         }
+        rest.iter().for_each(ask);
         MEMO.set(memo);
     }
 
@@ -163,6 +175,13 @@ impl RuleSet {
             }
         }
         MEMO.set(memo);
+    }
+
+    /// Conditions that are asked of opens for reading in containers.
+    #[cfg(test)]
+    pub(crate) fn candidates_of_reads(&self) -> Vec<NodeId> {
+        let opens = self.by_variant[variant(3, Location::Container)].iter();
+        opens.map(|(_, node)| *node).collect()
     }
 
     /// What can possibly make an enabled `syscall` rule true: what sensors must deliver.

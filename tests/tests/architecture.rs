@@ -115,7 +115,7 @@ const UNSAFE_FOLDERS: [&str; 5] = [
     "runtime/src/load",
     // Makes the system calls of suites by number.
     "tests/src/bin/plimsoll-evtgen-actor.rs",
-    // An allocator that counts, in tests and benches alone.
+    // An allocator that counts, in tests alone.
     "rules/tests/counting",
 ];
 

@@ -6,7 +6,9 @@ use plimsoll_model::SystemCall;
 
 use crate::{
     EventKinds, EventNeeds, Rule, RuleSet, Source,
-    compile::{Graph, Location, Lowered, NodeId, TypeSet, VARIANTS, read_paths, specialise, variant, write_paths},
+    compile::{
+        Gate, Graph, Location, Lowered, NodeId, TypeSet, VARIANTS, read_paths, specialise, variant, write_paths,
+    },
     diagnostic::{Code, Collector, Finding},
     field::{FieldRef, KindSet},
     load::RuleInfo,
@@ -66,7 +68,13 @@ pub(super) fn index(
         .into_iter()
         .flat_map(|kind| &by_variant[variant(kind, Location::Container)])
         .map(|(_, node)| *node);
+    let gate = |index: usize| {
+        let is_open =
+            (variant(OPEN_READ, Location::Container)..=variant(OPEN_READ + 2, Location::Host)).contains(&index);
+        is_open.then(|| Gate::new(&graph, by_variant[index].iter().map(|(_, node)| *node)))
+    };
     RuleSet {
+        gates: (0..VARIANTS).map(gate).collect(),
         read_paths: read_paths(&graph, candidates),
         write_paths: write_paths(&graph, writes),
         needs: EventNeeds {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Comparisons of every kind that loading may decide, and of some that it may not.
-const LEAVES: [&str; 54] = [
+const LEAVES: [&str; 61] = [
     "evt.type = execve",
     "evt.type != execve",
     "evt.type in (open, openat, connect)",
@@ -60,6 +60,13 @@ const LEAVES: [&str; 54] = [
     "fd.name pmatch (/etc, /tmp/x)",
     "fd.name endswith /x",
     "fd.filename = passwd",
+    "fd.filename startswith pass",
+    "fd.filename endswith b",
+    "fd.filename contains ass",
+    "fd.name contains c/a",
+    "fd.directory in (/, /tmp)",
+    "fd.directory contains tm",
+    "fd.directory pmatch (/etc)",
     "fd.name glob */x*/[x]",
     "profile.expected = false",
     "profile.confidence in (A, B)",
@@ -252,6 +259,34 @@ proptest! {
             let is_sent = lets_through_write(&rules.write_paths(), event);
             prop_assert!(!expected || is_sent, "{} on {:?}", tree.text(), event.kind);
             prop_assert!(!expected || is_wanted(kinds, event), "{} on {:?}", tree.text(), event.kind);
+        }
+    }
+
+    /// The kernel writes paths in one way; rules may be asked about others.
+    #[test]
+    fn a_path_in_any_spelling_is_judged_as_its_comparisons_say(
+        tree in tree(),
+        mut events in prop::collection::vec(event(), 12),
+        spelling in prop::sample::select(vec!["", "/", "x", "/etc/", "/tmp//x", "//etc/passwd", "etc/passwd", "/é/c/a", "/etc"]),
+    ) {
+        let condition = serde_json::to_string(&tree.text()).expect("a text is JSON");
+        let text = format!("- rule: r\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n");
+        let file = RuleFile { name: "law.yaml".to_owned(), text };
+        let rules = RuleSet::load(&[file]).unwrap_or_else(|errors| panic!("{errors:?}")).rules;
+        for event in &mut events {
+            if let EventKind::Open { path, .. } = &mut event.kind {
+                spelling.clone_into(path);
+            }
+            let observation = Observation {
+                event,
+                deviations: &[],
+                origin: None,
+                has_profile: false,
+                node: "node",
+            };
+            let mut fired = false;
+            rules.evaluate(&observation, &mut |_| fired = true);
+            prop_assert_eq!(fired, tree.holds(&observation), "{} on {:?}", tree.text(), event.kind);
         }
     }
 }
