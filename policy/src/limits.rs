@@ -19,3 +19,8 @@ pub(crate) const MAX_LISTED_DIAGNOSTICS: usize = 10;
 
 /// Characters of what an alert says of an audit event, which somebody in the cluster wrote.
 pub(crate) const MAX_AUDIT_WORDS_CHARS: usize = 500;
+
+/// Different acts that are remembered for learning, and suggestions.
+pub(crate) const MAX_OBSERVED: usize = 10_000;
+/// After it did what its profile rules out, a container teaches nothing for as long as an alert stays open without news.
+pub(crate) const LEARNING_PAUSE_NS: u64 = 300_000_000_000;
