@@ -64,6 +64,8 @@ if [ ! -e "$out/small" ]; then
 fi
 if [ ! -e "$out/medium" ]; then
   start medium "${slim[@]}"
+  # Links to manuals shall have a folder: without it Java's packages do not configure.
+  mkdir -p "$root/usr/share/man/man1"
   layer medium 'apt-get install -q -y openjdk-17-jre-headless nodejs python3-pip python3-requests ruby nginx-light git'
   layer medium 'apt-get install -q -y postgresql-15 redis-server curl'
   finish medium

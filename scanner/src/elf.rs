@@ -31,8 +31,9 @@ struct Window {
 }
 
 impl Capture {
-    /// `None` when the first bytes are not those of an ELF file.
-    pub(crate) fn new(head: &[u8], size: u64) -> Option<Self> {
+    /// `None` when the first bytes are not those of an ELF file. `buffer` is that of the file before, whose memory is used
+    /// again: a system has a thousand libraries.
+    pub(crate) fn new(head: &[u8], size: u64, buffer: &mut Vec<u8>) -> Option<Self> {
         if !head.starts_with(b"\x7fELF") {
             return None;
         }
@@ -45,8 +46,12 @@ impl Capture {
             })
             .filter(|window| window.end > MAX_ELF_PREFIX_BYTES as u64 && window.start < window.end)
             .collect();
+        let mut prefix = std::mem::take(buffer);
+        prefix.clear();
+        // Growing would copy it several times.
+        prefix.reserve(usize::try_from(size).unwrap_or(usize::MAX).min(MAX_ELF_PREFIX_BYTES));
         Some(Self {
-            prefix: Vec::new(),
+            prefix,
             windows,
             at: 0,
             size,
@@ -69,9 +74,11 @@ impl Capture {
         self.at = end;
     }
 
-    /// What the file says; `None` when its headers make no sense.
-    pub(crate) fn finish(self) -> Option<ElfFacts> {
-        facts::read(&self)
+    /// What the file says; `None` when its headers make no sense. The buffer comes back for the next file.
+    pub(crate) fn finish(self, buffer: &mut Vec<u8>) -> Option<ElfFacts> {
+        let facts = facts::read(&self);
+        *buffer = self.prefix;
+        facts
     }
 }
 
@@ -114,11 +121,12 @@ mod tests {
 
     fn facts(bytes: &[u8], step: usize) -> Option<ElfFacts> {
         let head = &bytes[..bytes.len().min(4096)];
-        let mut capture = Capture::new(head, bytes.len() as u64)?;
+        let mut buffer = b"of another file".to_vec();
+        let mut capture = Capture::new(head, bytes.len() as u64, &mut buffer)?;
         for chunk in bytes.chunks(step) {
             capture.push(chunk);
         }
-        capture.finish()
+        capture.finish(&mut buffer)
     }
 
     #[test]

@@ -114,7 +114,7 @@ pub(crate) fn read(index: u32, name: &str, source: &mut (dyn Read + Send), share
             blob_digest: blob.digest,
             blob_bytes: blob.size_bytes,
             compression: blob.compression,
-            diff_id: content.error.is_none().then_some(content.digest.unwrap_or(blob.digest)),
+            diff_id: content.error.is_none().then_some(blob.content_digest),
             size_bytes: content.size_bytes,
             entries: inventory.entries,
             whiteouts: inventory.whiteouts,

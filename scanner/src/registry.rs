@@ -8,7 +8,7 @@
 //! let endpoints = registry::endpoints(&image, &options)?;              // mirrors first, the registry itself last
 //! let client = Client::new(endpoints.last(), &options, &runtime)?;     // no connection yet; pushes go to the last one
 //! let answer = client.call(&Request::get("manifests/1", Access::Pull).accept(TYPES), MAX_BYTES)?;
-//! let reader = client.blob(&digest, size_bytes);                        // `impl Read`, resumed; verify the digest!
+//! let reader = Client::blob_of_any(&[client], &digest, size_bytes);    // `impl Read`, resumed; verify the digest!
 //! let upload = client.call(&Request::post("blobs/uploads/", Access::Push), MAX_BYTES)?;
 //! let place = upload.header("location");                               // then put its bytes there
 //! client.call(&Request::put(place, Access::Push).query("digest", &digest).body(Body::Bytes(bytes)), MAX_BYTES)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plimsoll_model::{ElfFacts, FileEntry, FileKind, Note};
+use plimsoll_model::{FileEntry, FileKind, Note};
 
 use super::*;
 use crate::layer::{
@@ -25,7 +25,7 @@ fn entry(path: &str) -> Box<FileEntry> {
         digest: Some(digest(3)),
         layer: 0,
         link_target: Some("target".to_owned()),
-        elf: Some(ElfFacts::default()),
+        elf: Some(Box::default()),
         shebang: Some("/bin/sh".to_owned()),
         has_capabilities: true,
         package: None,

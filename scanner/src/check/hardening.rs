@@ -122,13 +122,13 @@ mod tests {
             ),
         ] {
             let mut entry = testing::entry("/x", FileKind::Regular, mode);
-            entry.elf = Some(ElfFacts {
+            entry.elf = Some(Box::new(ElfFacts {
                 interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
                 is_position_independent: pie,
                 run_path: vec![run_path.to_owned()],
                 hardening: Some(hardening),
                 ..ElfFacts::default()
-            });
+            }));
             let mut tree = Tree::default();
             tree.insert(entry, None);
             let found = testing::found(&HardeningCheck, &ImageConfig::default(), &tree);

@@ -13,12 +13,17 @@ const IN_PLACE: u8 = 2;
 /// Random bytes before and after the list of modules, by which older tools found it.
 const SENTINEL_BYTES: usize = 16;
 
+/// Magic numbers without build info after which there is none: each costs a copy of what is kept.
+const MAX_MISSES: u32 = 64;
+
 /// Looks for build info in a stream.
 #[derive(Debug)]
 pub(crate) struct BuildInfo {
     /// What may be part of it: the end of what passed, or all since the magic number.
     kept: Vec<u8>,
     has_magic: bool,
+    /// Magic numbers that began nothing.
+    misses: u32,
     found: Option<Vec<u8>>,
 }
 
@@ -27,25 +32,27 @@ impl BuildInfo {
         Self {
             kept: Vec::new(),
             has_magic: false,
+            misses: 0,
             found: None,
         }
     }
 
     /// The next bytes of the file, in order.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        if self.found.is_some() {
+        if self.found.is_some() || self.misses > MAX_MISSES {
             return;
         }
-        self.kept.extend_from_slice(bytes);
+        if self.has_magic {
+            self.kept.extend_from_slice(bytes);
+        } else if !self.search(bytes) {
+            return;
+        }
         loop {
             if !self.has_magic {
-                let Some(at) = memmem::find(&self.kept, MAGIC) else {
-                    let start = self.kept.len().saturating_sub(MAGIC.len() - 1);
-                    self.kept.drain(..start);
+                let kept = std::mem::take(&mut self.kept);
+                if self.misses > MAX_MISSES || !self.search(&kept) {
                     return;
-                };
-                self.kept.drain(..at);
-                self.has_magic = true;
+                }
             }
             match read(&self.kept) {
                 Some(Parsed::Whole(text)) => {
@@ -56,9 +63,43 @@ impl BuildInfo {
                 Some(Parsed::More) if self.kept.len() < MAX_GO_BUILD_INFO_BYTES => return,
                 // Programs that read build info have the magic number among their constants.
                 _ => {
+                    self.misses += 1;
                     self.kept.drain(..MAGIC.len());
                     self.has_magic = false;
                 }
+            }
+        }
+    }
+
+    /// Looks for the magic number in the end of what passed and `bytes`; keeps what follows from it on, or the end of `bytes`
+    /// that it may begin in. Nothing else is copied: almost no file has it.
+    fn search(&mut self, bytes: &[u8]) -> bool {
+        let most = MAGIC.len() - 1;
+        let before = self.kept.len();
+        // It may lie on the border of two pieces.
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(most)]);
+        if let Some(at) = memmem::find(&self.kept, MAGIC) {
+            self.kept.truncate(before);
+            self.kept.drain(..at);
+            self.kept.extend_from_slice(bytes);
+            self.has_magic = true;
+            return true;
+        }
+        match memmem::find(bytes, MAGIC) {
+            Some(at) => {
+                self.kept.clear();
+                self.kept.extend_from_slice(&bytes[at..]);
+                self.has_magic = true;
+                true
+            }
+            None => {
+                if bytes.len() >= most {
+                    self.kept.clear();
+                    self.kept.extend_from_slice(&bytes[bytes.len() - most..]);
+                } else {
+                    self.kept.drain(..self.kept.len().saturating_sub(most));
+                }
+                false
             }
         }
     }

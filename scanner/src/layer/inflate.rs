@@ -3,11 +3,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
 };
 
 use plimsoll_model::Digest;
@@ -19,7 +15,7 @@ use crate::{
     progress::Progress,
 };
 
-/// Bytes of one chunk: fits the second-level cache, in which it is hashed twice.
+/// Bytes of one chunk: fits the second-level cache, in which it is written and hashed.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Chunks between the two threads of a layer.
 const CHUNKS: usize = 4;
@@ -73,6 +69,8 @@ impl Compression {
 #[derive(Debug)]
 pub(crate) struct Blob {
     pub(crate) digest: Digest,
+    /// Digest of the uncompressed bytes, or of those before an error.
+    pub(crate) content_digest: Digest,
     pub(crate) size_bytes: u64,
     pub(crate) compression: Compression,
 }
@@ -81,22 +79,19 @@ pub(crate) struct Blob {
 pub(crate) fn pipe() -> (Producer, Chunks) {
     let (full, full_receiver) = sync_channel(CHUNKS);
     let (empty, empty_receiver) = sync_channel(CHUNKS);
-    let is_plain = Arc::new(AtomicBool::new(false));
     let producer = Producer {
         full,
         empty: empty_receiver,
         fresh: CHUNKS,
-        is_plain: Arc::clone(&is_plain),
+        hasher: None,
     };
     let chunks = Chunks {
         full: full_receiver,
         empty,
         current: Vec::new(),
         at: 0,
-        hasher: Sha256::new(),
         size_bytes: 0,
         error: None,
-        is_plain,
     };
     (producer, chunks)
 }
@@ -106,7 +101,9 @@ pub(crate) struct Producer {
     full: SyncSender<Result<Vec<u8>, InflateError>>,
     empty: Receiver<Vec<u8>>,
     fresh: usize,
-    is_plain: Arc<AtomicBool>,
+    /// Of what is inflated; `None` when the blob is not compressed: its own digest is that of the content. The other side
+    /// hashes every file and has more to do.
+    hasher: Option<Sha256>,
 }
 
 impl Producer {
@@ -118,8 +115,7 @@ impl Producer {
             Ok(start) => Compression::detect(start),
             Err(error) => return Err(input.get_mut().failed.take().unwrap_or(error)),
         };
-        // Said before the first chunk is sent, and so known when it is received.
-        self.is_plain.store(compression == Compression::None, Ordering::Release);
+        self.hasher = (compression != Compression::None).then(Sha256::new);
         let inflated = match compression {
             Compression::None => self.copy(&mut input, |_| 0),
             Compression::Gzip => {
@@ -139,8 +135,9 @@ impl Producer {
             // A receiver that is gone has read all that it wanted.
             let _ = self.full.send(Err(error));
         }
+        let hasher = self.hasher.take();
         drop(self);
-        finish(input, compression)
+        finish(input, compression, hasher)
     }
 
     fn copy<R: Read>(&mut self, decoder: &mut R, compressed: impl Fn(&R) -> u64) -> Result<(), InflateError> {
@@ -185,13 +182,20 @@ impl Producer {
     }
 
     /// False when nobody listens any more.
-    fn send(&self, mut chunk: Vec<u8>, length: usize) -> bool {
+    fn send(&mut self, mut chunk: Vec<u8>, length: usize) -> bool {
         chunk.truncate(length);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&chunk);
+        }
         self.full.send(Ok(chunk)).is_ok()
     }
 }
 
-fn finish<R: Read>(mut input: BufReader<Metered<'_, R>>, compression: Compression) -> io::Result<Blob> {
+fn finish<R: Read>(
+    mut input: BufReader<Metered<'_, R>>,
+    compression: Compression,
+    hasher: Option<Sha256>,
+) -> io::Result<Blob> {
     loop {
         let there = match input.fill_buf() {
             Ok(there) => there.len(),
@@ -203,8 +207,10 @@ fn finish<R: Read>(mut input: BufReader<Metered<'_, R>>, compression: Compressio
         input.consume(there);
     }
     let metered = input.into_inner();
+    let digest = Digest::from_bytes(metered.hasher.finalize().into());
     Ok(Blob {
-        digest: Digest::from_bytes(metered.hasher.finalize().into()),
+        digest,
+        content_digest: hasher.map_or(digest, |hasher| Digest::from_bytes(hasher.finalize().into())),
         size_bytes: metered.size_bytes,
         compression,
     })
@@ -253,24 +259,19 @@ impl<R: Read> Read for Metered<'_, R> {
     }
 }
 
-/// The side that reads uncompressed bytes, and hashes them as they come.
+/// The side that reads uncompressed bytes.
 pub(crate) struct Chunks {
     full: Receiver<Result<Vec<u8>, InflateError>>,
     empty: SyncSender<Vec<u8>>,
     current: Vec<u8>,
     at: usize,
-    hasher: Sha256,
     size_bytes: u64,
     error: Option<InflateError>,
-    /// The blob is not compressed: its own digest is that of the content, which need not be computed twice.
-    is_plain: Arc<AtomicBool>,
 }
 
 /// What the uncompressed side learned.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// Digest of all bytes, or of those that arrived when there is an `error`; `None` when it is the blob's own.
-    pub(crate) digest: Option<Digest>,
     pub(crate) size_bytes: u64,
     pub(crate) error: Option<InflateError>,
 }
@@ -282,7 +283,6 @@ impl Chunks {
             self.at = self.current.len();
         }
         Content {
-            digest: (!self.is_plain.load(Ordering::Acquire)).then(|| Digest::from_bytes(self.hasher.finalize().into())),
             size_bytes: self.size_bytes,
             error: self.error,
         }
@@ -300,9 +300,6 @@ impl BufRead for Chunks {
             }
             match self.full.recv() {
                 Ok(Ok(chunk)) => {
-                    if !self.is_plain.load(Ordering::Acquire) {
-                        self.hasher.update(&chunk);
-                    }
                     self.size_bytes += chunk.len() as u64;
                     self.current = chunk;
                 }
@@ -367,7 +364,8 @@ mod tests {
         for blob in [plain.clone(), gzip, zstd] {
             let (bytes, content, read) = inflate(&blob);
             assert!(bytes == plain && content.error.is_none());
-            assert_eq!(content.digest.unwrap_or(read.digest), wanted);
+            assert_eq!(content.size_bytes, plain.len() as u64);
+            assert_eq!(read.content_digest, wanted);
             assert_eq!(read.digest, Digest::from_bytes(Sha256::digest(&blob).into()));
             assert_eq!(read.size_bytes, blob.len() as u64);
         }

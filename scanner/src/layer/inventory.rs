@@ -33,6 +33,8 @@ pub(crate) struct Inventory<'a> {
     pub(crate) whiteouts: Vec<Whiteout>,
     pub(crate) sighted: Vec<Sighted>,
     pub(crate) notes: Vec<Note>,
+    /// Memory for the beginning of an ELF file.
+    elf_buffer: Vec<u8>,
 }
 
 impl<'a> Inventory<'a> {
@@ -45,6 +47,7 @@ impl<'a> Inventory<'a> {
             whiteouts: Vec::new(),
             sighted: Vec::new(),
             notes: Vec::new(),
+            elf_buffer: Vec::new(),
         }
     }
 
@@ -333,7 +336,7 @@ impl<'e> Body<'e> {
         self.is_started = true;
         let head = &bytes[..bytes.len().min(HEAD_BYTES)];
         self.entry.shebang = shebang(head);
-        self.elf = elf::Capture::new(head, self.entry.size_bytes);
+        self.elf = elf::Capture::new(head, self.entry.size_bytes, &mut inventory.elf_buffer);
         self.go = self.elf.is_some().then(elf::BuildInfo::new);
         if inventory.keeps(self.entry, head) {
             self.kept = Some(Vec::with_capacity(usize::try_from(self.entry.size_bytes).unwrap_or(0)));
@@ -367,7 +370,7 @@ impl<'e> Body<'e> {
         let digest = Digest::from_bytes(self.hasher.finalize().into());
         self.entry.digest = Some(digest);
         if let Some(elf) = self.elf {
-            self.entry.elf = elf.finish();
+            self.entry.elf = elf.finish(&mut inventory.elf_buffer).map(Box::new);
             if self.entry.elf.is_none() && self.entry.is_executable() {
                 let detail = "ELF headers make no sense".to_owned();
                 inventory.note(NoteKind::Hint, self.entry.path.clone(), detail);

@@ -48,7 +48,7 @@ impl Image {
         let mut facts = ElfFacts::default();
         change(&mut facts);
         let mut entry = Self::entry(path, FileKind::Regular);
-        entry.elf = Some(facts);
+        entry.elf = Some(Box::new(facts));
         self.tree.insert(entry, None);
         self
     }

@@ -150,7 +150,7 @@ impl Transfer {
     }
 
     async fn go_on(&mut self, client: &Inner) -> Result<(), RegistryError> {
-        let request = Request::get(self.place.clone(), Access::Pull).from_byte(self.sent);
+        let request = Request::get(self.place.clone(), Access::Pull).starting_at(self.sent);
         let response = client.send(&request).await?;
         let start = match response.status() {
             StatusCode::PARTIAL_CONTENT => range_start(response.headers())

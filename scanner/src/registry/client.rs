@@ -99,7 +99,6 @@ impl Client {
                 }
             }
             Ok(Answer {
-                status: response.status(),
                 headers: response.headers().clone(),
                 body,
             })
@@ -107,12 +106,7 @@ impl Client {
     }
 
     /// Begins to download a blob, at most one byte more than stated, which is enough to fail its digest. A broken
-    /// connection is continued. The digest is not verified here.
-    pub(crate) fn blob(&self, digest: &Digest, size_bytes: u64) -> BlobReader {
-        Self::blob_of_any(std::slice::from_ref(self), digest, size_bytes)
-    }
-
-    /// The same from the first of several clients that has it, each going on where the one before gave up.
+    /// connection is continued, by the next client where one gives up. The digest is not verified here.
     pub(crate) fn blob_of_any(clients: &[Self], digest: &Digest, size_bytes: u64) -> BlobReader {
         Self::blob_from(clients, digest, size_bytes, 0)
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use reqwest::{
-    Method, StatusCode,
+    Method,
     header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, RANGE},
 };
 
@@ -88,7 +88,7 @@ impl Request {
     }
 
     /// One more parameter behind the question mark, encoded here.
-    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn query(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
@@ -99,7 +99,7 @@ impl Request {
     }
 
     /// Only what comes from this byte on.
-    pub(super) fn from_byte(mut self, offset: u64) -> Self {
+    pub(super) fn starting_at(mut self, offset: u64) -> Self {
         if offset > 0 {
             self.headers.push((RANGE, format!("bytes={offset}-")));
         }
@@ -110,7 +110,6 @@ impl Request {
 /// A registry's answer, read whole.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }

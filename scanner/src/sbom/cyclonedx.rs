@@ -97,7 +97,7 @@ pub(super) fn collect(bom: Bom, entries: &mut Entries) -> Result<(), String> {
     while let Some(mut component) = left.pop() {
         left.append(&mut component.components);
         match component.r#type.as_str() {
-            "operating-system" => entries.os = Some(operating_system(component)),
+            "operating-system" => entries.os = Some(operating_system(&component)),
             // Syft lists the files that it looked at; an image within an image is no package.
             "file" | "container" | "device" | "device-driver" | "data" | "cryptographic-asset" | "platform" => {}
             _ => entries.add(entry(component)),
@@ -111,7 +111,7 @@ fn property<'a>(properties: &'a [Property], name: &str) -> Option<&'a str> {
     Some(&found.value)
 }
 
-fn operating_system(component: Component) -> OsRelease {
+fn operating_system(component: &Component) -> OsRelease {
     let stated = |ours: &str, syft: &str| {
         let value = property(&component.properties, ours).or_else(|| property(&component.properties, syft));
         value.map(str::to_owned)

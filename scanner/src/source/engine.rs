@@ -107,7 +107,7 @@ impl Engine {
         Ok(Self { name, client, runtime })
     }
 
-    fn failed(&self, reason: impl ToString) -> ScanError {
+    fn failed(&self, reason: &(impl ToString + ?Sized)) -> ScanError {
         ScanError::Engine {
             engine: self.name,
             reason: reason.to_string(),
@@ -126,12 +126,12 @@ impl Engine {
         let response = sent.map_err(|error| {
             let mut reason = error.without_url().to_string();
             reason.push_str(": does it run, and may this user speak to it?");
-            self.failed(reason)
+            self.failed(&reason)
         })?;
         match response.status().as_u16() {
             200 => Ok(Some(response)),
             404 => Ok(None),
-            status => Err(self.failed(format!("it answered {status}"))),
+            status => Err(self.failed(&format!("it answered {status}"))),
         }
     }
 
@@ -164,7 +164,7 @@ impl Engine {
         let what = format!("config of {name}");
         let config = oci::parse_config(&what, config.to_string().as_bytes())?;
         if config.diff_ids.len() > MAX_LAYERS {
-            return Err(self.failed(format!("the image has {} layers", config.diff_ids.len())));
+            return Err(self.failed(&format!("the image has {} layers", config.diff_ids.len())));
         }
         Ok(Some(Documents {
             manifest_digest: manifest_digest(name, &found.repo_digests.unwrap_or_default()),
@@ -181,7 +181,7 @@ impl Engine {
     /// An image with its layers.
     pub(super) fn image(self, name: &str) -> Result<Found, ScanError> {
         let documents = self.documents(name)?;
-        let documents = documents.ok_or_else(|| self.failed(format!("it has no image {name}")))?;
+        let documents = documents.ok_or_else(|| self.failed(&format!("it has no image {name}")))?;
         let layers = documents.config.diff_ids.iter().map(|_| SourceLayer {
             media_type: String::new(),
             blob_digest: None,
@@ -229,7 +229,7 @@ impl Image for EngineImage {
     fn open_layer(&self, index: usize) -> Result<Box<dyn Read + Send>, ScanError> {
         Err(self
             .engine
-            .failed(format!("layer {index} is only sent with all others")))
+            .failed(&format!("layer {index} is only sent with all others")))
     }
 
     fn streams(&self) -> bool {

@@ -2,6 +2,8 @@
 //! the section `.dep-v0` holds JSON, compressed by zlib). Where the section is stands at the end of the file, so it is
 //! recognised by its own beginning.
 
+use std::cell::Cell;
+
 use flate2::{Decompress, FlushDecompress, Status};
 use memchr::memmem;
 use plimsoll_model::FileEntry;
@@ -62,6 +64,11 @@ struct AuditData {
     state: State,
 }
 
+thread_local! {
+    /// The decoder of the file before: its state takes more time to allocate than most files to look through.
+    static SPARE: Cell<Option<Decompress>> = const { Cell::new(None) };
+}
+
 enum State {
     Searching,
     /// Inflated so far.
@@ -79,7 +86,7 @@ impl AuditData {
     fn new() -> Self {
         Self {
             pending: Vec::new(),
-            decoder: Decompress::new(true),
+            decoder: SPARE.take().unwrap_or_else(|| Decompress::new(true)),
             read_bytes: 0,
             probes: 0,
             state: State::Searching,
@@ -202,6 +209,7 @@ impl Watch for AuditData {
         if let State::Done(Some(crates)) = self.state {
             seen.sightings.push(Sighting::Crates(crates));
         }
+        SPARE.set(Some(self.decoder));
     }
 }
 
