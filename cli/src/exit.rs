@@ -21,6 +21,23 @@ pub(crate) enum Exit {
     Bug = 70,
 }
 
+impl Exit {
+    /// How a run ends that did several things: by its worst, which is our own bug, then what a policy stopped, then what could
+    /// not be done at all, then what was not seen whole.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Go => 0,
+            Self::Incomplete => 1,
+            Self::Data => 2,
+            Self::Target => 3,
+            Self::Usage => 4,
+            Self::Stopped => 5,
+            Self::Bug => 6,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)
@@ -53,9 +70,14 @@ impl Failure {
 
     /// Prints the error with its causes and the hint to stderr and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
+        self.tell().into()
+    }
+
+    /// The same, where more is to be done before the run ends.
+    pub(crate) fn tell(self) -> Exit {
         eprintln!("error: {}", self.reason());
         eprintln!("hint: {}", self.hint);
-        self.exit.into()
+        self.exit
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
     read::Filter,
     sensor::{Plan, SensorError},
     sink::Sink,
+    snapshot::RawProcess,
 };
 
 mod clock;
@@ -45,7 +46,7 @@ mod tests;
 use clock::Clock;
 use delivery::{Delivered, Delivery, Parcel};
 use kernel_side::KernelSide;
-use reload::{Demand, NewRules, Reloader};
+use reload::{NewRules, Reloader};
 
 pub use crate::pipeline::Observed;
 pub use error::AgentError;
@@ -170,15 +171,17 @@ pub fn run_controlled(
     let (asker, _identity) = identity::start(cgroups, images, desk, puller, tell).map_err(AgentError::Thread)?;
     let (give, given) = sync_channel(1);
     if let Some(changes) = controls.rule_changes {
-        let reloader = Reloader {
-            demand: Demand::of(&options.rules),
-            enforcement: options.enforcement.clone(),
-            is_recording: options.record.is_some(),
-            inputs: sender.clone(),
-            given: give,
-            vitals: vitals.clone(),
-        };
-        reloader.start(changes).map_err(AgentError::Thread)?;
+        let reloader = Reloader::new(
+            &options.rules,
+            options.enforcement.clone(),
+            sender.clone(),
+            give,
+            vitals.clone(),
+        );
+        reloader
+            .recording(options.record.is_some())
+            .start(changes)
+            .map_err(AgentError::Thread)?;
     }
     let guard = kernel_side::guard(&options.rules, options.enforcement, options.record.is_some());
     let (mut eyes, kernel, guard) = kernel_side::open(&plan, &filter, guard)?;
@@ -205,15 +208,7 @@ pub fn run_controlled(
     run.kernel = kernel;
     run.pulse = controls.pulse;
     run.say_notes(&notes);
-    for (cgroup_id, path) in existing {
-        run.pipeline.know(cgroup_id, path, &mut run.out);
-    }
-    for process in processes {
-        if let Some(recorder) = &mut recorder {
-            recorder.process(&process);
-        }
-        run.pipeline.seed(process, &mut run.out);
-    }
+    run.seed(existing, processes, recorder.as_mut());
     let stop = controls.stop;
     let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
     ready();
@@ -326,6 +321,24 @@ impl Run {
             }
             self.flush(recorder.as_deref_mut())?;
             self.note_vitals();
+        }
+    }
+
+    /// Takes in what is there already.
+    fn seed(
+        &mut self,
+        cgroups: impl IntoIterator<Item = (u64, String)>,
+        processes: Vec<RawProcess>,
+        mut recorder: Option<&mut record::Recorder>,
+    ) {
+        for (cgroup_id, path) in cgroups {
+            self.pipeline.know(cgroup_id, path, &mut self.out);
+        }
+        for process in processes {
+            if let Some(recorder) = &mut recorder {
+                recorder.process(&process);
+            }
+            self.pipeline.seed(process, &mut self.out);
         }
     }
 

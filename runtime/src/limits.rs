@@ -37,6 +37,8 @@ pub(crate) const MAX_WAIT_NS: u64 = 3_000_000_000;
 pub(crate) const MAX_LOOKUP: std::time::Duration = std::time::Duration::from_millis(2_000);
 /// Pause between two tries: engines write their files within milliseconds of making the cgroup.
 pub(crate) const LOOKUP_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+/// A cgroup that is gone is not spoken of before its events have come, which takes far less.
+pub(crate) const GONE_REST: std::time::Duration = std::time::Duration::from_millis(500);
 /// Identity questions that wait for the identity thread.
 pub(crate) const MAX_QUESTIONS: usize = 4_096;
 /// Directories visited when a cgroup is looked for by its id.

@@ -48,12 +48,12 @@ impl Handover {
     }
 
     /// What the old sensors said; empty when they had said everything by `now_ns`.
-    pub(super) fn old(&mut self, batch: Vec<RawEvent>, now_ns: u64) {
+    pub(super) fn hear_old(&mut self, batch: Vec<RawEvent>, now_ns: u64) {
         self.old.take(batch, now_ns);
     }
 
     /// What the new sensors said; empty when they had said everything by `now_ns`.
-    pub(super) fn new(&mut self, batch: Vec<RawEvent>, now_ns: u64) {
+    pub(super) fn hear_new(&mut self, batch: Vec<RawEvent>, now_ns: u64) {
         self.new.take(batch, now_ns);
     }
 
@@ -177,8 +177,8 @@ mod tests {
 
     fn merge(old: Vec<RawEvent>, new: Vec<RawEvent>) -> Vec<(u64, i32)> {
         let mut handover = Handover::begin(BEGUN);
-        handover.old(old, BEGUN);
-        handover.new(new, BEGUN);
+        handover.hear_old(old, BEGUN);
+        handover.hear_new(new, BEGUN);
         let all = handover.finish();
         all.iter().map(|event| (event.time_ns, event.task.tid)).collect()
     }
@@ -236,10 +236,10 @@ mod tests {
     fn it_is_over_when_both_have_caught_up() {
         let mut handover = Handover::begin(BEGUN);
         let late = SPLIT + GRACE_NS + 1;
-        handover.old(Vec::new(), late);
-        handover.new(vec![event(1, late - 10, 0)], late);
+        handover.hear_old(Vec::new(), late);
+        handover.hear_new(vec![event(1, late - 10, 0)], late);
         assert!(!handover.is_over(), "the new side may still hold what is older");
-        handover.new(Vec::new(), late);
+        handover.hear_new(Vec::new(), late);
         assert!(handover.is_over());
     }
 }

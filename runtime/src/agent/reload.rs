@@ -40,14 +40,14 @@ pub(super) struct NewRules {
 
 /// What rules ask of the kernel side.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Demand {
+struct Demand {
     needs: Needs,
     filter: Filter,
     writes: WritePaths,
 }
 
 impl Demand {
-    pub(super) fn of(rules: &RuleSet) -> Self {
+    fn of(rules: &RuleSet) -> Self {
         Self {
             needs: Needs::wanted_by(rules.wants()),
             filter: Filter::for_rules(rules),
@@ -58,16 +58,39 @@ impl Demand {
 
 /// Takes rule changes.
 pub(super) struct Reloader {
-    pub(super) demand: Demand,
-    pub(super) enforcement: Option<Enforcement>,
-    pub(super) is_recording: bool,
-    pub(super) inputs: SyncSender<Input>,
+    demand: Demand,
+    enforcement: Option<Enforcement>,
+    is_recording: bool,
+    inputs: SyncSender<Input>,
     /// To the sensors' thread, which knows what happened before.
-    pub(super) given: SyncSender<NewRules>,
-    pub(super) vitals: SharedVitals,
+    given: SyncSender<NewRules>,
+    vitals: SharedVitals,
 }
 
 impl Reloader {
+    /// `inputs` leads to the pipeline, `given` to the sensors' thread.
+    pub(super) fn new(
+        rules: &RuleSet,
+        enforcement: Option<Enforcement>,
+        inputs: SyncSender<Input>,
+        given: SyncSender<NewRules>,
+        vitals: SharedVitals,
+    ) -> Self {
+        Self {
+            demand: Demand::of(rules),
+            enforcement,
+            is_recording: false,
+            inputs,
+            given,
+            vitals,
+        }
+    }
+
+    /// Whether a capture is made, for which everything is told.
+    pub(super) fn recording(self, is_recording: bool) -> Self {
+        Self { is_recording, ..self }
+    }
+
     /// Starts the thread. It ends when nobody can change rules any more, or the agent has ended.
     pub(super) fn start(mut self, changes: Receiver<RuleChange>) -> io::Result<()> {
         let run = move || {

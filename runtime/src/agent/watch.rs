@@ -131,7 +131,7 @@ impl Sight {
             let mut handover = Handover::begin(now_ns);
             let (before, after) = events.into_iter().partition(|event| event.time_ns < now_ns);
             events = before;
-            handover.old(after, now_ns);
+            handover.hear_old(after, now_ns);
             self.next = Some((eyes, handover));
         }
         Ok(events)
@@ -148,10 +148,10 @@ impl Sight {
         };
         let (now_ns, mut said) = (boot_time_ns(), Vec::new());
         self.eyes.next_batch(SHORT_PATIENCE, &mut said)?;
-        handover.old(said, now_ns);
+        handover.hear_old(said, now_ns);
         let (now_ns, mut said) = (boot_time_ns(), Vec::new());
         new.next_batch(SHORT_PATIENCE, &mut said)?;
-        handover.new(said, now_ns);
+        handover.hear_new(said, now_ns);
         if handover.is_over()
             && let Some((new, handover)) = self.next.take()
         {

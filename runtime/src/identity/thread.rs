@@ -17,7 +17,7 @@ use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Note};
 use super::{Case, Cgroups, Identified, identify, recognise};
 use crate::{
     images::{Images, KnownImage, Puller},
-    limits::{LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_UNREPORTED, RECHECK, REPORT_REST},
+    limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_UNREPORTED, RECHECK, REPORT_REST},
     output::ReportDesk,
 };
 
@@ -143,7 +143,7 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
             self.open
                 .extend(questions.try_iter().map(|question| (question, Instant::now())));
             for (question, since) in std::mem::take(&mut self.open) {
-                match self.look_up(&question, since.elapsed() >= MAX_LOOKUP) {
+                match self.look_up(&question, since.elapsed()) {
                     None => self.open.push_back((question, since)),
                     Some(answer) => {
                         if !(self.answer)(question.cgroup_id, answer) {
@@ -202,7 +202,8 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
     }
 
     /// `None`: not yet.
-    fn look_up(&mut self, question: &Question, is_last_try: bool) -> Option<Answer> {
+    fn look_up(&mut self, question: &Question, age: Duration) -> Option<Answer> {
+        let is_last_try = age >= MAX_LOOKUP;
         let known = question.path.clone();
         let path = known.or_else(|| self.cgroups.path_of(question.cgroup_id, question.pid));
         let Some(path) = path else {
@@ -218,8 +219,8 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         // first process is.
         if runtime == ContainerRuntime::Runc || (runtime == ContainerRuntime::Containerd && !path.starts_with("/kube"))
         {
-            // A container can be shorter than the time that it takes to look.
-            if !self.cgroups.exists(&path) {
+            // A container can be shorter than the time that it takes to look; its events may still be on their way.
+            if age >= GONE_REST && !self.cgroups.exists(&path) {
                 let container = Box::new(unknown_container(question.cgroup_id, &path, container_id));
                 return Some(Answer::Gone { container });
             }
