@@ -40,7 +40,9 @@ pub const PARSERS: &[Parser] = &[
     ("versions", versions, &[]),
     (
         "cvss-vector",
-        |b| drop(crate::cvss::score(&String::from_utf8_lossy(b))),
+        |b| {
+            crate::cvss::score(&String::from_utf8_lossy(b));
+        },
         &[],
     ),
     (
@@ -70,5 +72,6 @@ fn versions(bytes: &[u8]) {
         assert_eq!(scheme.compare(b, a), Ok(order.reverse()), "{name}: {a:?} and {b:?}");
         assert!(scheme.compare(a, a).is_ok_and(|order| order.is_eq()), "{name}: {a:?}");
     }
-    npm_range_holds(a, b);
+    // A refusal is an answer.
+    let _ = npm_range_holds(a, b);
 }
