@@ -153,16 +153,7 @@ pub fn run_controlled(
     };
     let vitals = vitals_of(&plan);
     let (outputs, desk) = open_outputs(options.outputs.as_ref(), &node, &vitals)?;
-    if let Some(folder) = desk.folder() {
-        match images.add_folder(folder, ReportSource::Server) {
-            Ok(more) => notes.extend(more),
-            Err(error) => tracing::warn!(%error, "folder of a server's scan reports not read"),
-        }
-    }
-    let puller = match options.pull {
-        Some(pull) => Some(open_puller(pull, &mut images, &mut notes)?),
-        None => None,
-    };
+    let puller = open_more_images(options.pull, &desk, &mut images, &mut notes)?;
     let (sender, inputs) = sync_channel(MAX_BATCHES);
     let answers = sender.clone();
     let tell = move |cgroup_id, answer| answers.send(Input::Answer(cgroup_id, Box::new(answer))).is_ok();
@@ -212,16 +203,7 @@ pub fn run_controlled(
     let stop = controls.stop;
     let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
     ready();
-    let result = run.loop_until_closed(&inputs, recorder.as_mut());
-    stop.store(true, Ordering::Relaxed);
-    drop(inputs);
-    let _ = watcher.join();
-    run.pipeline.finish(&mut run.out);
-    let recorded = run.flush(recorder.as_mut());
-    let finished = recorder.map_or(Ok(()), |recorder| recorder.finish(&run.pipeline));
-    let summary = run.end();
-    result.and(recorded).and(finished)?;
-    Ok(summary)
+    run.until_the_end(inputs, watcher, recorder, &stop)
 }
 
 struct Run {
@@ -322,6 +304,26 @@ impl Run {
             self.flush(recorder.as_deref_mut())?;
             self.note_vitals();
         }
+    }
+
+    /// Judges until the sensors' thread closes, then tells what is left.
+    fn until_the_end(
+        mut self,
+        inputs: Receiver<Input>,
+        watcher: JoinHandle<()>,
+        mut recorder: Option<record::Recorder>,
+        stop: &AtomicBool,
+    ) -> Result<Summary, AgentError> {
+        let result = self.loop_until_closed(&inputs, recorder.as_mut());
+        stop.store(true, Ordering::Relaxed);
+        drop(inputs);
+        let _ = watcher.join();
+        self.pipeline.finish(&mut self.out);
+        let recorded = self.flush(recorder.as_mut());
+        let finished = recorder.map_or(Ok(()), |recorder| recorder.finish(&self.pipeline));
+        let summary = self.end();
+        result.and(recorded).and(finished)?;
+        Ok(summary)
     }
 
     /// Takes in what is there already.
@@ -438,6 +440,22 @@ fn open_images(folder: &std::path::Path) -> Result<(Images, Vec<Note>), AgentErr
         folder: folder.display().to_string(),
         source,
     })
+}
+
+/// Reports that are not this machine's own: a server's, and those of the images' registries.
+fn open_more_images(
+    pull: Option<PullOptions>,
+    desk: &ReportDesk,
+    images: &mut Images,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Puller>, AgentError> {
+    if let Some(folder) = desk.folder() {
+        match images.add_folder(folder, ReportSource::Server) {
+            Ok(more) => notes.extend(more),
+            Err(error) => tracing::warn!(%error, "folder of a server's scan reports not read"),
+        }
+    }
+    pull.map(|pull| open_puller(pull, images, notes)).transpose()
 }
 
 fn open_puller(options: PullOptions, images: &mut Images, notes: &mut Vec<Note>) -> Result<Puller, AgentError> {
