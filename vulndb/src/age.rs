@@ -37,7 +37,9 @@ impl Database {
             .packages
             .iter()
             .filter_map(|package| ecosystem::of_kind(package.kind));
-        let mut ecosystems: Vec<&str> = kinds.chain(os.as_deref()).collect();
+        let has_cpes = sbom.packages.iter().any(|package| !package.cpes.is_empty());
+        let cpe = has_cpes.then_some(ecosystem::CPE);
+        let mut ecosystems: Vec<&str> = kinds.chain(os.as_deref()).chain(cpe).collect();
         ecosystems.sort_unstable();
         ecosystems.dedup();
         let sql = "SELECT DISTINCT s.name, s.imported FROM source s JOIN coverage c ON c.source = s.name \

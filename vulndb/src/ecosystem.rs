@@ -4,6 +4,86 @@ use plimsoll_model::{OsRelease, Package, PackageKind};
 
 use crate::version::{self, Scheme};
 
+/// The ecosystem of software that is known by CPE names only; its packages are called `vendor:product`.
+pub(crate) const CPE: &str = "CPE";
+
+/// Vendor, product and version of a `cpe:2.3:` name (NISTIR 7695), without their escapes; the version is empty where the
+/// name leaves it open.
+pub(crate) struct CpeName {
+    pub(crate) part: String,
+    pub(crate) package: String,
+    pub(crate) version: String,
+    /// Update, edition, language, software edition and what it runs on.
+    pub(crate) rest: Vec<String>,
+}
+
+impl CpeName {
+    /// `None` when the text is no such name, or names no product.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parts: Vec<String> = vec![String::new()];
+        let mut is_escaped = false;
+        for c in text.strip_prefix("cpe:2.3:")?.chars() {
+            match c {
+                '\\' if !is_escaped => {
+                    is_escaped = true;
+                    continue;
+                }
+                ':' if !is_escaped => parts.push(String::new()),
+                _ => parts.last_mut()?.push(c),
+            }
+            is_escaped = false;
+        }
+        let [part, vendor, product, version, rest @ ..] = parts.as_slice() else {
+            return None;
+        };
+        let is_open = |text: &String| matches!(text.as_str(), "" | "*" | "-");
+        (!is_open(vendor) && !is_open(product)).then(|| Self {
+            part: part.clone(),
+            package: format!("{vendor}:{product}").to_lowercase(),
+            version: if version == "*" { String::new() } else { version.clone() },
+            rest: rest.to_vec(),
+        })
+    }
+}
+
+/// Of which module a package was built as a part.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Module {
+    /// Of none.
+    None,
+    /// `nodejs:18`.
+    Stream(String),
+    /// Of one that nobody says: the Sbom of a tool that leaves it out.
+    Unknown,
+}
+
+impl Module {
+    /// By RPM's label in the package URL, else by the release.
+    pub(crate) fn of(package: &Package) -> Self {
+        if package.kind != PackageKind::Rpm {
+            return Self::None;
+        }
+        let label = crate::vex::qualifier(&package.purl, "rpmmod").unwrap_or_default();
+        let mut parts = label.split(':');
+        match (parts.next(), parts.next()) {
+            (Some(name), Some(stream)) if !name.is_empty() => Self::Stream(format!("{name}:{stream}")),
+            _ if crate::feed::is_of_module(&package.version) => Self::Unknown,
+            _ => Self::None,
+        }
+    }
+
+    /// Whether what an advisory says of these streams (apart by blanks; `None`: of the build that is of no module) is
+    /// about the package. What cannot be told apart is taken to be about it.
+    pub(crate) fn is_meant(&self, streams: Option<&str>) -> bool {
+        match (self, streams) {
+            (Self::None, streams) => streams.is_none(),
+            (_, None) => false,
+            (Self::Unknown, Some(_)) | (_, Some("")) => true,
+            (Self::Stream(own), Some(streams)) => streams.split(' ').any(|stream| stream == own),
+        }
+    }
+}
+
 /// An ecosystem as the database spells it, from OSV's spelling. Distributions carry their release; channels of one
 /// release (Ubuntu Pro, Red Hat's repositories) fall together.
 pub(crate) fn canonical(osv: &str) -> String {
@@ -170,6 +250,7 @@ pub(crate) fn scheme(ecosystem: &str) -> &'static dyn Scheme {
         "NuGet" => &version::Nuget,
         "Packagist" => &version::Composer,
         "Hex" => &version::Hex,
+        CPE => &version::Cpe,
         "crates.io" | "Pub" | "SwiftURL" | "Bitnami" | "GitHub Actions" | "Julia" => &version::Semver,
         _ => &version::Generic,
     }

@@ -80,6 +80,7 @@ pub fn compare_evidence(evidence: &MatchEvidence) -> Result<Vec<Comparison>, Ver
                 ">=" => order.is_ge(),
                 "<=" => order.is_le(),
                 "<" => order.is_lt(),
+                ">" => order.is_gt(),
                 _ => order.is_eq(),
             },
         });
@@ -88,7 +89,7 @@ pub fn compare_evidence(evidence: &MatchEvidence) -> Result<Vec<Comparison>, Ver
 }
 
 /// How [`MatchEvidence::range`] is written.
-const SIGNS: [&str; 4] = [">=", "<=", "<", "="];
+const SIGNS: [&str; 5] = [">=", "<=", "<", ">", "="];
 
 impl Database {
     /// What stands behind a match; `None` when this database does not have its record (the match is from another one).

@@ -8,6 +8,7 @@ mod distro_info;
 mod epss;
 mod friendsofphp;
 mod kev;
+mod nvd;
 mod osv;
 mod pypa;
 mod redhat;
@@ -67,6 +68,7 @@ pub(crate) const ALL: &[&dyn Feed] = &[
     &kev::Kev,
     &epss::Epss,
     &cvss::Cvss,
+    &nvd::Nvd,
     &secdb::Secdb,
     &amazon::Amazon,
     &arch::Arch,
@@ -137,6 +139,9 @@ pub(crate) struct Affected {
     pub(crate) state: FixState,
     /// The vendor's severity for this package; `Unknown`: the record's.
     pub(crate) severity: Severity,
+    /// The module streams (`nodejs:18`, apart by blanks) whose builds of the package are meant; empty: any stream's;
+    /// `None`: the build that is of no module.
+    pub(crate) module: Option<String>,
 }
 
 impl Record {
@@ -183,6 +188,7 @@ impl Affected {
             versions: Vec::new(),
             state: FixState::Affected,
             severity: Severity::Unknown,
+            module: None,
         }
     }
 
@@ -237,6 +243,28 @@ pub(crate) enum SupportKind {
     Release,
     Ended,
     Limited,
+}
+
+/// The module streams that the title of an update names: `Important: virt:rhel and virt-devel:rhel security update`.
+fn module_streams(title: &str) -> String {
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte))
+    };
+    let words = title.split_whitespace().map(|word| word.trim_end_matches(','));
+    let streams = words.filter(|word| {
+        word.split_once(':')
+            .is_some_and(|(name, stream)| is_name(name) && is_name(stream))
+    });
+    streams.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a version is of a package that was built as a part of a module: Red Hat's and Rocky's say `.module+el8`,
+/// AlmaLinux's `.module_el8`.
+pub(crate) fn is_of_module(version: &str) -> bool {
+    version.contains(".module+el") || version.contains(".module_el")
 }
 
 /// Whether the text is a day as ISO 8601 writes it, so that days can be compared as text.
@@ -323,6 +351,27 @@ mod tests {
         ] {
             assert_eq!(is_cve(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn titles_name_module_streams() {
+        for (title, expected) in [
+            ("Important: nodejs:18 security update", "nodejs:18"),
+            (
+                "Moderate: virt:rhel and virt-devel:rhel security, bug fix update",
+                "virt:rhel virt-devel:rhel",
+            ),
+            (
+                "Red Hat Security Advisory: perl-IO-Socket-SSL:2.066, and perl-libwww-perl:6.34 update",
+                "perl-IO-Socket-SSL:2.066 perl-libwww-perl:6.34",
+            ),
+            ("Important: bind security update", ""),
+        ] {
+            assert_eq!(module_streams(title), expected, "{title}");
+        }
+        assert!(is_of_module("1:22.13.1-1.module+el9.5.0+22763+17233acb"));
+        assert!(is_of_module("1:20.20.2-1.module_el9.7.0+226+88d36870"));
+        assert!(!is_of_module("1:16.20.1-1.el9_2"));
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use plimsoll_model::{FixState, Match, MatchEvidence, Note, NoteKind, PackageKind, Sbom, Severity, Vulnerability};
+use plimsoll_model::{
+    FixState, Match, MatchEvidence, Note, NoteKind, Package, PackageKind, Sbom, Severity, Vulnerability,
+};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use crate::ecosystem::{CPE, CpeName, Module};
 use crate::range::Range;
 use crate::version::{Scheme, VersionError};
 use crate::{cvss, ecosystem, feed, store, support, tables};
@@ -16,6 +19,7 @@ struct Lookup {
     ecosystem: String,
     name: String,
     version: String,
+    module: Module,
 }
 
 /// All matches, worst first, and what could not be judged.
@@ -70,8 +74,16 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
     for (index, package) in (0..).zip(&sbom.packages) {
         let is_of_os = package.kind.is_of_os();
         // The distribution judges the files that it brought; upstream's advisories do not know its patches.
-        if !is_of_os && package.owner.is_some() && is_os_known {
+        let is_owned = package.owner.and_then(|owner| sbom.packages.get(owner as usize));
+        if !is_of_os && is_owned.is_some_and(|owner| owner.kind.is_of_os()) && is_os_known {
             continue;
+        }
+        // Only programs that were recognised by their bytes have CPE names.
+        let named = named(package);
+        if !named.is_empty() && known.contains_key(CPE) {
+            for lookup in named {
+                lookups.entry(lookup).or_default().push(index);
+            }
         }
         let (ecosystem, compared) = if is_of_os {
             (
@@ -79,9 +91,11 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
                 ecosystem::compared(package),
             )
         } else {
-            let Some(ecosystem) = ecosystem::of_kind(package.kind) else {
+            // The applications of Erlang's own distribution are on no index.
+            let is_indexed = !package.purl.starts_with("pkg:otp/");
+            let Some(ecosystem) = ecosystem::of_kind(package.kind).filter(|_| is_indexed) else {
                 // Programs recognised by their bytes have a note of their own.
-                if package.kind != PackageKind::Binary {
+                if package.kind != PackageKind::Binary && is_indexed {
                     *unjudged.entry(package.kind.name().to_owned()).or_default() += 1;
                 }
                 continue;
@@ -96,6 +110,7 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
                     ecosystem,
                     name,
                     version,
+                    module: Module::of(package),
                 };
                 lookups.entry(lookup).or_default().push(index);
             }
@@ -115,12 +130,26 @@ fn plan(sbom: &Sbom, known: &HashMap<String, u32>) -> (BTreeMap<Lookup, Vec<u32>
         .packages
         .iter()
         .filter(|package| package.kind == PackageKind::Binary)
+        .filter(|package| package.cpes.is_empty() || !known.contains_key(CPE))
         .count();
     if binaries > 0 {
         let detail = format!("{binaries} programs recognised by their bytes have no advisories of their own");
         notes.push(Note::new(NoteKind::Hint, "binaries", detail));
     }
     (lookups, notes)
+}
+
+/// What a program is looked up as by its CPE names.
+fn named(package: &Package) -> Vec<Lookup> {
+    let names = package.cpes.iter().filter_map(|cpe| CpeName::parse(cpe));
+    names
+        .map(|cpe| Lookup {
+            ecosystem: CPE.to_owned(),
+            name: cpe.package,
+            version: package.version.trim_start_matches('v').to_owned(),
+            module: Module::None,
+        })
+        .collect()
 }
 
 /// The ecosystem that a distribution's package is looked up in, which the database may not know: Entware's packages in a
@@ -195,7 +224,7 @@ impl<'c> Reader<'c> {
     fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             affected: connection.prepare_cached(
-                "SELECT advisory, state, severity, introduced, fixed, last_affected, versions FROM affected \
+                "SELECT advisory, state, severity, introduced, fixed, last_affected, versions, module FROM affected \
                  WHERE ecosystem = ?1 AND package = ?2",
             )?,
             advisory: connection.prepare_cached(
@@ -251,6 +280,9 @@ impl<'c> Reader<'c> {
                 continue;
             }
             let text = |index: usize| row.get_ref(index).and_then(|value| Ok(value.as_str_or_null()?));
+            if !lookup.module.is_meant(text(7)?) {
+                continue;
+            }
             let range = Range {
                 introduced: text(3)?,
                 fixed: text(4)?,

@@ -91,7 +91,7 @@ pub(crate) fn merge(
     }
     let mut summaries = summarise(&arrivals, &mut old.sources, &shrunk, options.now);
     for arrival in arrivals {
-        add(arrival.content, &mut old, &shrunk);
+        add(arrival.content, &mut old, &shrunk, options.now);
     }
     for summary in &mut summaries {
         summary.is_shrunk = shrunk.contains(&summary.name);
@@ -247,9 +247,13 @@ fn summarise(
     summaries.into_values().collect()
 }
 
-fn add(content: FileContent, all: &mut Content, shrunk: &BTreeSet<String>) {
+fn add(content: FileContent, all: &mut Content, shrunk: &BTreeSet<String>, now: &str) {
     let is_taken = |source: &str| !shrunk.contains(source);
-    let batch = content.batch;
+    let mut batch = content.batch;
+    // A record from the future would override every later one until that day comes.
+    for record in batch.records.iter_mut().filter(|record| record.modified.as_str() > now) {
+        now.clone_into(&mut record.modified);
+    }
     for (name, newest) in batch.freshness.into_iter().filter(|(name, _)| is_taken(name)) {
         let row = all.sources.entry(name.to_owned()).or_default();
         row.newest = newest.max(std::mem::take(&mut row.newest));

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::version::{Scheme, VersionError};
 
-/// From `introduced` (itself in the range) to before `fixed` or to `last_affected` (itself in the range).
+/// From `introduced` (itself in the range, but not where a `>` stands before it) to before `fixed` or to `last_affected` (itself in the range).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range<'a> {
     pub(crate) introduced: Option<&'a str>,
@@ -16,7 +16,7 @@ impl Range<'_> {
     /// Whether a version is in the range.
     pub(crate) fn holds(&self, scheme: &dyn Scheme, version: &str) -> Result<bool, VersionError> {
         if let Some(introduced) = self.introduced
-            && scheme.compare(version, introduced)? == Ordering::Less
+            && !follows(scheme, version, introduced)?
         {
             return Ok(false);
         }
@@ -31,7 +31,10 @@ impl Range<'_> {
 
     /// For people: `>= 1.0, < 1.5`, `any version`.
     pub(crate) fn describe(&self) -> String {
-        let from = self.introduced.map(|version| format!(">= {version}"));
+        let from = self.introduced.map(|version| match version.strip_prefix('>') {
+            Some(version) => format!("> {version}"),
+            None => format!(">= {version}"),
+        });
         let to = match (self.fixed, self.last_affected) {
             (Some(fixed), _) => Some(format!("< {fixed}")),
             (None, Some(last)) => Some(format!("<= {last}")),
@@ -43,6 +46,14 @@ impl Range<'_> {
             (None, None) => "any version".to_owned(),
         }
     }
+}
+
+/// Whether a version is not before the start of a range. NVD has ranges that start after a version.
+fn follows(scheme: &dyn Scheme, version: &str, introduced: &str) -> Result<bool, VersionError> {
+    Ok(match introduced.strip_prefix('>') {
+        Some(last_good) => scheme.compare(version, last_good)? == Ordering::Greater,
+        None => scheme.compare(version, introduced)? != Ordering::Less,
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +73,14 @@ mod tests {
             fixed: None,
             last_affected: Some("2.0"),
         };
+        let after = Range {
+            introduced: Some(">1.0"),
+            ..range
+        };
+        assert_eq!(after.describe(), "> 1.0, < 2.0");
         for (range, version, expected) in [
+            (after, "1.0", false),
+            (after, "1.0.1", true),
             (range, "0.9", false),
             (range, "1.0", true),
             (range, "2.0~rc1", true),

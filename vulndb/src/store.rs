@@ -11,7 +11,7 @@ use crate::feed::{Affected, Record, Support};
 use crate::tables::{self, Content, Enriched, SourceRow, Tables};
 
 /// `PRAGMA user_version`: raised with every change of the schema.
-pub(crate) const SCHEMA_VERSION: i64 = 2;
+pub(crate) const SCHEMA_VERSION: i64 = 3;
 
 /// `PRAGMA application_id`: says that the file is ours ("PLMS").
 pub(crate) const APPLICATION_ID: i64 = 0x504c_4d53;
@@ -30,6 +30,7 @@ CREATE TABLE advisory (
 CREATE TABLE affected (
   ecosystem INTEGER NOT NULL, package TEXT NOT NULL, advisory INTEGER NOT NULL, position INTEGER NOT NULL,
   state INTEGER NOT NULL, severity INTEGER NOT NULL, introduced TEXT, fixed TEXT, last_affected TEXT, versions TEXT,
+  module TEXT,
   PRIMARY KEY (ecosystem, package, advisory, position)
 ) WITHOUT ROWID;
 CREATE TABLE alias (name TEXT NOT NULL, advisory INTEGER NOT NULL, PRIMARY KEY (name, advisory)) WITHOUT ROWID;
@@ -139,7 +140,8 @@ fn tenths(score: f32) -> f64 {
 }
 
 fn write_affected(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare("INSERT INTO affected VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    let mut insert =
+        connection.prepare("INSERT INTO affected VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
     for row in &tables.affected {
         let range = tables.range(row);
         let versions = (!range.versions.is_empty()).then(|| join(&range.versions));
@@ -154,6 +156,7 @@ fn write_affected(connection: &Connection, tables: &Tables) -> rusqlite::Result<
             range.fixed,
             range.last_affected,
             versions,
+            range.module,
         ])?;
     }
     Ok(())
@@ -299,6 +302,7 @@ fn load_from(connection: &Connection) -> rusqlite::Result<Content> {
             versions: versions
                 .map(|column| split(&column).map(str::to_owned).collect())
                 .unwrap_or_default(),
+            module: row.get(10)?,
         });
     }
     let mut query = connection.prepare("SELECT name, summary FROM text")?;

@@ -30,6 +30,7 @@ pub(crate) const SOURCES: &[&str] = &[
     "bitnami",
     "malicious-packages",
     "osv",
+    "nvd",
     "kev",
     "epss",
     "cvss",
@@ -395,6 +396,7 @@ mod tests {
                 versions: Vec::new(),
                 state: FixState::Fixed,
                 severity: Severity::Unknown,
+                module: None,
             }],
         }
     }

@@ -172,6 +172,8 @@ fn find_local(jobs: &mut [Job<'_>]) {
             .locations
             .iter()
             .any(|location| matches!(location, Location::Url(_)));
+        // What an earlier run had from a file says nothing of where this one gets it.
+        job.next.is_local = false;
         let Some(path) = local.filter(|path| !has_url || path.exists()) else {
             continue;
         };
@@ -240,7 +242,8 @@ async fn fetch_job(client: &reqwest::Client, job: &mut Job<'_>) -> Result<FeedOu
     };
     let part = job.cache.part(first.path())?;
     // Validators of a file that is gone would leave us with nothing.
-    let known = job.readable.as_ref().map(|_| &job.state.fingerprint);
+    let is_in_database = job.readable.is_some() && !job.state.is_local;
+    let known = is_in_database.then_some(&job.state.fingerprint);
     let known = known.filter(|known| known.etag.is_some() || known.last_modified.is_some());
     match fetch::fetch(client, &mirrors, known, &part).await? {
         Fetched::Unchanged => Ok(FeedOutcome::Unchanged),

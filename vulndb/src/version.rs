@@ -2,6 +2,7 @@
 
 mod apk;
 mod composer;
+mod cpe;
 mod dpkg;
 mod gem;
 mod generic;
@@ -22,6 +23,7 @@ use crate::limits::MAX_VERSION_BYTES;
 
 pub(crate) use apk::Apk;
 pub(crate) use composer::Composer;
+pub(crate) use cpe::Cpe;
 pub(crate) use dpkg::Dpkg;
 pub(crate) use gem::Gem;
 pub(crate) use generic::Generic;
@@ -93,7 +95,8 @@ pub struct VersionError {
 
 /// All schemes.
 pub const ALL: &[&dyn Scheme] = &[
-    &Dpkg, &Rpm, &Apk, &Semver, &Npm, &Pep440, &Maven, &Gem, &Nuget, &Composer, &Go, &Pacman, &Portage, &Hex, &Generic,
+    &Dpkg, &Rpm, &Apk, &Semver, &Npm, &Pep440, &Maven, &Gem, &Nuget, &Composer, &Go, &Pacman, &Portage, &Hex, &Cpe,
+    &Generic,
 ];
 
 /// The scheme with this name.

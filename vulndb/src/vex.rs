@@ -14,6 +14,7 @@ use serde_json::Value;
 
 pub use openvex::write_openvex;
 use purl::Purl;
+pub(crate) use purl::qualifier;
 
 use crate::limits::{MAX_VEX_BYTES, MAX_VEX_STATEMENTS};
 

@@ -1,13 +1,17 @@
-//! An import that is killed at any moment leaves the old or the new database, always whole.
+//! An import, an update or a restoration that is killed at any moment leaves the old or the new database, always whole.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use plimsoll_vulndb::{Database, ImportOptions, import};
+use plimsoll_vulndb::{
+    Database, FeedOutcome, FeedSource, ImportOptions, UpdateOptions, export, import, restore, update,
+};
 
 const TARGET: &str = "PLIMSOLL_TEST_IMPORT_TO";
+const WORK: &str = "PLIMSOLL_TEST_WORK";
 const RECORDS: usize = 4_000;
 const ROUNDS: u64 = 50;
 
@@ -35,7 +39,21 @@ fn child_imports() {
     let Ok(target) = std::env::var(TARGET) else { return };
     let target = Path::new(&target);
     let feed = target.with_file_name("new.jsonl");
-    import(&[feed], target, &options()).unwrap();
+    match std::env::var(WORK).unwrap().as_str() {
+        "import" => drop(import(&[feed], target, &options()).unwrap()),
+        "update" => {
+            let feed = FeedSource::parse(&format!("debian={}", feed.display())).unwrap();
+            let options = UpdateOptions {
+                now: options().now,
+                budget: Duration::from_secs(60),
+                stall: Duration::from_secs(60),
+                allow_shrink: false,
+            };
+            let (summary, _) = update(&[feed], target, &options).unwrap();
+            assert!(!matches!(summary.feeds[0].1, FeedOutcome::Failed(_)));
+        }
+        _ => drop(restore(&target.with_file_name("new.db.zst"), None, target).unwrap()),
+    }
 }
 
 /// Which import the database is from; panics unless it is whole.
@@ -48,7 +66,21 @@ fn year(path: &Path) -> String {
 }
 
 #[test]
-fn fifty_kills_leave_the_old_or_the_new_database() {
+fn fifty_kills_of_an_import_leave_the_old_or_the_new_database() {
+    kill_often("import");
+}
+
+#[test]
+fn fifty_kills_of_an_update_leave_the_old_or_the_new_database() {
+    kill_often("update");
+}
+
+#[test]
+fn fifty_kills_of_a_restoration_leave_the_old_or_the_new_database() {
+    kill_often("restore");
+}
+
+fn kill_often(work: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("v.db");
     for (name, year) in [("old.jsonl", 2001), ("new.jsonl", 2002)] {
@@ -60,6 +92,9 @@ fn fifty_kills_leave_the_old_or_the_new_database() {
             .0
             .size_bytes
     };
+    let new = folder.path().join("other.db");
+    import(&[folder.path().join("new.jsonl")], &new, &options()).unwrap();
+    export(&new, &folder.path().join("new.db.zst")).unwrap();
     let full = reset();
     let beside = folder.path().join("v.db.new");
     let (mut old, mut new, mut unfinished) = (0, 0, 0);
@@ -67,6 +102,7 @@ fn fifty_kills_leave_the_old_or_the_new_database() {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child_imports"])
             .env(TARGET, &path)
+            .env(WORK, work)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -90,8 +126,11 @@ fn fifty_kills_leave_the_old_or_the_new_database() {
         }
     }
     assert_eq!(old + new, ROUNDS);
-    assert!(unfinished > 0, "no kill hit an unfinished file: the test tests nothing");
-    eprintln!("{old} old, {new} new, {unfinished} with an unfinished file beside");
+    assert!(
+        unfinished > 0,
+        "{work}: no kill hit an unfinished file: the test tests nothing"
+    );
+    eprintln!("{work}: {old} old, {new} new, {unfinished} with an unfinished file beside");
     // And what the kills left does not hinder the next import.
     import(&[folder.path().join("new.jsonl")], &path, &options()).unwrap();
     assert_eq!(year(&path), "2002");

@@ -139,10 +139,11 @@ fn what_the_operating_system_brought_it_judges_itself() {
     ];
     let mut module = package(PackageKind::Python, "requests", "2.28.1");
     assert_eq!(find(&records, "debian 12", vec![module.clone()]).0.len(), 1);
-    module.owner = Some(0);
-    assert_eq!(find(&records, "debian 12", vec![module.clone()]).0.len(), 0);
+    module.owner = Some(1);
+    let packages = vec![module, package(PackageKind::Dpkg, "python3-requests", "2.28.1+dfsg-1")];
+    assert_eq!(find(&records, "debian 12", packages.clone()).0.len(), 0);
     // Where the distribution says nothing, upstream's word is better than none.
-    assert_eq!(find(&records, "plan9 4", vec![module]).0.len(), 1);
+    assert_eq!(find(&records, "plan9 4", packages).0.len(), 1);
 }
 
 #[test]
@@ -257,4 +258,125 @@ fn packages_that_no_advisories_speak_of_are_said_to_be_unjudged() {
     // A system without advisories is named itself.
     let (_, notes) = find(&records, "gentoo 2", vec![package(PackageKind::Portage, "a/b", "1")]);
     assert_eq!(notes[0].subject, "gentoo");
+}
+
+#[test]
+fn an_update_of_a_module_is_about_its_stream_only() {
+    let fixed = "1:18.20.4-1.module_el8.10.0+3891+5d5a4b4f";
+    let records = [
+        record(
+            "ALSA-2024:0018",
+            r#","summary":"Important: nodejs:18 security update","related":["CVE-2024-0018"]"#,
+            "AlmaLinux:8",
+            "nodejs",
+            fixed,
+        ),
+        record(
+            "ALSA-2024:0020",
+            r#","summary":"Important: nodejs:20 security update","related":["CVE-2024-0020"]"#,
+            "AlmaLinux:8",
+            "nodejs",
+            "1:20.16.0-1.module_el8.10.0+3892+aa",
+        ),
+        record(
+            "ALSA-2024:0001",
+            r#","summary":"Important: nodejs security update","related":["CVE-2024-0001"]"#,
+            "AlmaLinux:8",
+            "nodejs",
+            "1:99-1.el8",
+        ),
+    ];
+    let version = "1:18.0.0-1.module_el8.10.0+3001+aa";
+    let labelled = |stream: &str| Package {
+        purl: format!("pkg:rpm/almalinux/nodejs@18?epoch=1&rpmmod=nodejs%3A{stream}%3A8100020240808073736%3A489197e6"),
+        ..package(PackageKind::Rpm, "nodejs", version)
+    };
+    for (package, expected) in [
+        (labelled("18"), &["CVE-2024-0018"][..]),
+        // Its version is before the fix of stream 20 too, but that is another program.
+        (labelled("20"), &["CVE-2024-0020"]),
+        (labelled("22"), &[]),
+        (
+            package(PackageKind::Rpm, "nodejs", version),
+            &["CVE-2024-0018", "CVE-2024-0020"],
+        ),
+        (
+            package(PackageKind::Rpm, "nodejs", "1:18.0.0-1.el8"),
+            &["CVE-2024-0001"],
+        ),
+    ] {
+        let purl = package.purl.clone();
+        let (matches, _) = find(&records, "almalinux 8.10", vec![package]);
+        let mut found: Vec<&str> = matches.iter().map(|one| one.vulnerability.id.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{purl}");
+    }
+}
+
+#[test]
+fn programs_recognised_by_their_bytes_are_judged_by_their_cpe_names() {
+    let cve = |id: &str, criterion: &str| {
+        format!(
+            r#"{{"cve":{{"id":"{id}","lastModified":"2024-01-01T00:00:00.000","configurations":[{{"nodes":[{{"operator":"OR","negate":false,"cpeMatch":[{{"vulnerable":true,{criterion}}}]}}]}}]}}}}"#
+        )
+    };
+    let redis = r#""criteria":"cpe:2.3:a:redis:redis:*:*:*:*:*:*:*:*""#;
+    let records = [
+        cve(
+            "CVE-2024-0001",
+            &format!(r#"{redis},"versionStartIncluding":"7.0.0","versionEndExcluding":"7.0.15""#),
+        ),
+        cve(
+            "CVE-2024-0002",
+            &format!(r#"{redis},"versionStartExcluding":"7.0.14","versionEndIncluding":"7.2""#),
+        ),
+        cve("CVE-2024-0003", r#""criteria":"cpe:2.3:a:other:redis:*:*:*:*:*:*:*:*""#),
+    ];
+    let program = Package {
+        cpes: vec!["cpe:2.3:a:redis:redis:7.0.14:*:*:*:*:*:*:*".to_owned()],
+        ..package(PackageKind::Binary, "redis", "7.0.14")
+    };
+    let nameless = package(PackageKind::Binary, "redis", "7.0.14");
+    let (matches, notes) = find(&records, "debian 12", vec![program, nameless]);
+    let found: Vec<(u32, &str, &str)> = matches
+        .iter()
+        .map(|one| (one.package, one.vulnerability.id.as_str(), one.evidence.range.as_str()))
+        .collect();
+    assert_eq!(found, [(0, "CVE-2024-0001", ">= 7.0.0, < 7.0.15")]);
+    assert!(
+        notes.iter().any(|note| note.detail.starts_with("1 programs")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn erlangs_own_applications_and_modules_of_other_managers() {
+    let records = [
+        record(
+            "GHSA-aaaa-bbbb-cccc",
+            r#","aliases":["CVE-2024-0001"]"#,
+            "Hex",
+            "ssl",
+            "99.0.0",
+        ),
+        record("PYSEC-2024-1", r#","aliases":["CVE-2024-0002"]"#, "PyPI", "numpy", "9"),
+        record("CVE-2024-0003", "", "Debian:12", "other", "1"),
+    ];
+    let otp = Package {
+        purl: "pkg:otp/ssl@11.0".to_owned(),
+        ..package(PackageKind::Hex, "ssl", "11.0.0")
+    };
+    let conda = package(PackageKind::Conda, "numpy", "1.26.0");
+    // Debian's advisories know nothing of what conda brought; PyPI's do.
+    let module = |owner| Package {
+        owner: Some(owner),
+        ..package(PackageKind::Python, "numpy", "1.26.0")
+    };
+    let dpkg = package(PackageKind::Dpkg, "python3-numpy", "1.26.0");
+    let (matches, _) = find(&records, "debian 12", vec![otp, conda, dpkg, module(1), module(2)]);
+    let found: Vec<(u32, &str)> = matches
+        .iter()
+        .map(|one| (one.package, one.vulnerability.id.as_str()))
+        .collect();
+    assert_eq!(found, [(3, "CVE-2024-0002")]);
 }

@@ -382,3 +382,32 @@ fn names_and_places_are_checked() {
         assert!(FeedSource::parse(text).is_ok(), "{text}");
     }
 }
+
+#[test]
+fn a_record_from_the_future_does_not_outlive_its_correction() {
+    let case = Case::new();
+    let file = case.folder.path().join("debian.jsonl");
+    let record = |modified: &str, fixed: &str| {
+        format!(
+            r#"{{"id":"CVE-2024-0001","modified":"{modified}","affected":[{{"package":{{"ecosystem":"Debian:12","name":"redis"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}]}}"#
+        )
+    };
+    let range = || {
+        Database::open(&case.database()).unwrap().search("redis", 9).unwrap()[0]
+            .range
+            .clone()
+    };
+    let import = |text: String, day: u32| {
+        fs::write(&file, text).unwrap();
+        let options = plimsoll_vulndb::ImportOptions {
+            now: format!("2026-11-{day:02}T00:00:00Z"),
+            replace: false,
+            allow_shrink: false,
+        };
+        plimsoll_vulndb::import(std::slice::from_ref(&file), &case.database(), &options).unwrap();
+    };
+    import(record("2099-01-01T00:00:00Z", "1"), 1);
+    assert_eq!(range(), "< 1");
+    import(record("2026-11-03T00:00:00Z", "2"), 4);
+    assert_eq!(range(), "< 2");
+}

@@ -109,6 +109,7 @@ fn package(header: Header, input: &Input<'_>, path: &str, layer: u32) -> Package
     let qualifiers = [
         ("arch", header.architecture.as_deref().unwrap_or_default()),
         ("epoch", epoch.as_deref().unwrap_or_default()),
+        ("rpmmod", header.module.as_deref().unwrap_or_default()),
         ("upstream", header.source_rpm.as_deref().unwrap_or_default()),
     ];
     Package {

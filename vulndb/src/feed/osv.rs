@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use plimsoll_model::{FixState, Severity};
 use serde::Deserialize;
 
-use super::{Affected, Batch, Feed, Framing, Record, checked, is_cve, one_line, severity_word};
+use super::{
+    Affected, Batch, Feed, Framing, Record, checked, is_cve, is_of_module, module_streams, one_line, severity_word,
+};
 use crate::limits::{MAX_AFFECTED_PER_RECORD, MAX_ALIASES, MAX_VERSIONS};
 use crate::{cvss, ecosystem};
 
@@ -356,6 +358,10 @@ fn convert_affected(record: &OsvRecord<'_>) -> Result<Vec<Affected>, String> {
         if all.len() > MAX_AFFECTED_PER_RECORD {
             return Err(format!("more than {MAX_AFFECTED_PER_RECORD} affected ranges"));
         }
+    }
+    let is_modular = |row: &Affected| row.fixed.as_deref().is_some_and(is_of_module);
+    for row in all.iter_mut().filter(|row| is_modular(row)) {
+        row.module = Some(module_streams(&record.summary));
     }
     Ok(all)
 }

@@ -3,7 +3,7 @@
 use plimsoll_model::FixState;
 use serde::Deserialize;
 
-use super::{Affected, Batch, Feed, Framing, Record, checked, is_cve, one_line, severity_word};
+use super::{Affected, Batch, Feed, Framing, Record, checked, is_cve, is_of_module, one_line, severity_word};
 use crate::cvss;
 
 /// Red Hat's security data API, `cve/<id>.json`.
@@ -82,6 +82,7 @@ impl Feed for RedHat {
             record.affected.push(Affected {
                 state: FixState::Fixed,
                 fixed: Some(checked("version", version)?),
+                module: is_of_module(version).then(String::new),
                 ..Affected::new(&ecosystem, &checked("package name", name)?)
             });
         }
@@ -89,13 +90,16 @@ impl Feed for RedHat {
             let Some(ecosystem) = ecosystem(&state.cpe) else {
                 continue;
             };
-            // Whether a module is switched on is not known, so its packages are not judged by their bare name.
-            if state.package_name.contains('/') {
-                continue;
-            }
+            let (module, name) = match state.package_name.split_once('/') {
+                Some((module, name)) if module.contains(':') => (Some(checked("module", module)?), name),
+                // A container's path is no package.
+                Some(_) => continue,
+                None => (None, state.package_name.as_str()),
+            };
             record.affected.push(Affected {
                 state: fix_state(&state.fix_state),
-                ..Affected::new(&ecosystem, &checked("package name", &state.package_name)?)
+                module,
+                ..Affected::new(&ecosystem, &checked("package name", name)?)
             });
         }
         batch.records.push(record);

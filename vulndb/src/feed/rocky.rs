@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use plimsoll_model::FixState;
 use serde::Deserialize;
 
-use super::{Affected, Batch, Feed, Framing, Record, checked, is_cve, one_line, severity_word};
+use super::{
+    Affected, Batch, Feed, Framing, Record, checked, is_cve, is_of_module, module_streams, one_line, severity_word,
+};
 use crate::cvss;
 
 /// <https://errata.rockylinux.org>, `api/v2/advisories`.
@@ -62,6 +64,7 @@ impl Feed for Rocky {
         record.modified = erratum.published_at;
         record.severity = severity_word(erratum.severity.trim_start_matches("SEVERITY_"));
         record.summary = one_line(&erratum.synopsis);
+        let streams = module_streams(&erratum.synopsis);
         record.cvss = cvss::newest(erratum.cves.iter().map(|cve| cve.cvss3_scoring_vector.as_str()));
         record.fixes = erratum
             .cves
@@ -84,6 +87,7 @@ impl Feed for Rocky {
                 record.affected.push(Affected {
                     state: FixState::Fixed,
                     fixed: Some(checked("version", version)?),
+                    module: is_of_module(version).then(|| streams.clone()),
                     ..Affected::new(&ecosystem, &checked("package name", name)?)
                 });
             }

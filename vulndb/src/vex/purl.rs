@@ -50,6 +50,11 @@ impl Purl {
     }
 }
 
+/// What a package URL says by one of its qualifiers.
+pub(crate) fn qualifier(purl: &str, key: &str) -> Option<String> {
+    Purl::parse(purl)?.qualifiers.remove(key)
+}
+
 /// Decodes `%2B` and its like; what is no escape stays.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();

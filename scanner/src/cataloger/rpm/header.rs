@@ -11,6 +11,8 @@ pub(super) struct Header {
     pub(super) licence: Option<String>,
     pub(super) vendor: Option<String>,
     pub(super) source_rpm: Option<String>,
+    /// `nodejs:18:8090020231019152822:a75119d5`: module, stream, version and context.
+    pub(super) module: Option<String>,
     /// Absolute, sorted.
     pub(super) files: Vec<String>,
 }
@@ -37,6 +39,7 @@ const SOURCE_RPM: u32 = 1044;
 const DIRECTORY_INDEXES: u32 = 1116;
 const BASE_NAMES: u32 = 1117;
 const DIRECTORY_NAMES: u32 = 1118;
+const MODULE: u32 = 5096;
 
 const INT32: u32 = 4;
 /// String, string array, translated string (of which the first is the untranslated one).
@@ -56,6 +59,7 @@ pub(super) fn parse(blob: &[u8]) -> Result<Header, &'static str> {
         licence: text(LICENCE),
         vendor: text(VENDOR),
         source_rpm: text(SOURCE_RPM),
+        module: text(MODULE).filter(|label| label.contains(':')),
         files: files(&tags).ok_or(damaged)?,
     };
     Ok(header)
