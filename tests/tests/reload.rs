@@ -1,6 +1,8 @@
 //! A real agent whose rules change while it runs: nothing that the old or the new ones ask for is missed or told twice, and
 //! rules that are broken change nothing.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

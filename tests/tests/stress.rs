@@ -3,6 +3,8 @@
 //!
 //! `PLIMSOLL_STRESS=full` takes 500,000 opens, a deeper fork bomb and 1,000 containers instead of a tenth of that.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

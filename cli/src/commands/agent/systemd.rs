@@ -3,7 +3,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::OsStr,
     os::{
         linux::net::SocketAddrExt as _,
         unix::ffi::OsStrExt as _,
@@ -18,7 +18,7 @@ pub(super) struct Manager(Option<(UnixDatagram, SocketAddr)>);
 impl Manager {
     /// As the environment says.
     pub(super) fn find() -> Self {
-        Self(env::var_os("NOTIFY_SOCKET").and_then(connect))
+        Self(env::var_os("NOTIFY_SOCKET").and_then(|name| connect(&name)))
     }
 
     /// Says `READY=1`, `STOPPING=1`, `WATCHDOG=1`. A manager that does not listen is no reason to stop watching.
@@ -31,10 +31,10 @@ impl Manager {
     }
 }
 
-fn connect(name: OsString) -> Option<(UnixDatagram, SocketAddr)> {
+fn connect(name: &OsStr) -> Option<(UnixDatagram, SocketAddr)> {
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
-        None => SocketAddr::from_pathname(&name),
+        None => SocketAddr::from_pathname(name),
     };
     let socket = UnixDatagram::unbound().ok()?;
     // The manager's queue may be full: then this state is not told, and the next one is.
@@ -54,16 +54,19 @@ mod tests {
         let abstract_address = SocketAddr::from_abstract_name(&name).expect("a short name");
         let listeners = [
             (path.clone().into_os_string(), UnixDatagram::bind(&path)),
-            (format!("@{name}").into(), UnixDatagram::bind_addr(&abstract_address)),
+            (
+                std::ffi::OsString::from(format!("@{name}")),
+                UnixDatagram::bind_addr(&abstract_address),
+            ),
         ];
         for (name, listener) in listeners {
             let listener = listener.expect("the address is free");
-            Manager(connect(name)).tell("READY=1");
+            Manager(connect(&name)).tell("READY=1");
             let mut buffer = [0; 32];
             let length = listener.recv(&mut buffer).expect("a datagram has come");
             assert_eq!(&buffer[..length], b"READY=1");
         }
-        Manager(connect("/nonexistent/socket".into())).tell("READY=1");
+        Manager(connect(OsStr::new("/nonexistent/socket"))).tell("READY=1");
         Manager::default().tell("READY=1");
     }
 }
