@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match &output {
         None => write_out(&json)?,
         Some(path) => {
-            write_whole(path, &json)?;
+            super::write_whole(path, &json)?;
             db::print(&format!(
                 "{} {} from {}\n",
                 path.display(),
@@ -116,17 +116,4 @@ fn write_out(json: &[u8]) -> Result<(), Failure> {
         let error = anyhow::Error::from(error).context("write the report");
         Failure::new(Exit::Target, error, "was the reader closed? --output writes to a file")
     })
-}
-
-/// An agent may look into the folder at any time: the name belongs to whole reports only.
-fn write_whole(path: &Path, json: &[u8]) -> Result<(), Failure> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    std::fs::write(&new, json)
-        .and_then(|()| std::fs::rename(&new, path))
-        .map_err(|error| {
-            let error = anyhow::Error::from(error).context(format!("write {}", path.display()));
-            Failure::new(Exit::Target, error, "check that the folder exists and has room")
-        })
 }
