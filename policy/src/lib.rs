@@ -15,6 +15,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod judge;
+mod learn;
 mod limits;
 mod merge;
 mod load;
@@ -30,6 +31,7 @@ pub use deviation::{Deviation, DeviationKind};
 pub use envelope::{Against, Envelope};
 pub use files::KnownFiles;
 pub use judge::{Context, Entry, Judgement, is_client_port, judge};
+pub use learn::{Learned, Ledger, Thresholds, carry_over};
 pub use merge::{Merged, merge, refusal};
 pub use program::{identify, matches_program};
 pub use text::{escape, phase_words, quote_arguments};

@@ -1,6 +1,7 @@
 //! Image in, report out: sources, one forward pass per layer, catalogers, static profile, report formats.
 
 mod archive;
+pub mod behaviour;
 mod cache;
 pub mod artifact;
 pub mod base;
