@@ -409,7 +409,10 @@ mod tests {
         let RawKind::Load { path, file } = decode(&load(2, b"memfd:x\0")).unwrap().kind else {
             panic!("not a load")
         };
-        assert_eq!((path.as_str(), file.is_memfd, file.is_deleted), ("memfd:x", true, false));
+        assert_eq!(
+            (path.as_str(), file.is_memfd, file.is_deleted),
+            ("memfd:x", true, false)
+        );
         for length in 0..whole.len() {
             assert_eq!(decode(&whole[..length]), Err(WireError::Short), "cut to {length}");
         }
