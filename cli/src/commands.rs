@@ -21,7 +21,7 @@ pub(crate) enum Command {
     /// Answer Kubernetes admission reviews from a server's database
     Admission(admission::Arguments),
     /// Watch containers and say what their image should not do
-    Agent(agent::Arguments),
+    Agent(Box<agent::Arguments>),
     /// Judge a Kubernetes audit log by rules
     Audit(audit::Arguments),
     /// Manage the vulnerability database
@@ -31,11 +31,11 @@ pub(crate) enum Command {
     /// Explain a vulnerability, a package or a file of an image
     Explain(explain::Arguments),
     /// Show what an image's container should do, with the evidence
-    Profile(profile::Arguments),
+    Profile(Box<profile::Arguments>),
     /// Check, list, explain and test rules
     Rules(rules::Arguments),
     /// Scan an image: packages, vulnerabilities, files, expected behaviour
-    Scan(scan::Arguments),
+    Scan(Box<scan::Arguments>),
     /// Run the server: API, dashboard, agents, admission
     Serve(serve::Arguments),
     /// Make a token on the server's own machine
@@ -46,14 +46,14 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Admission(arguments) => admission::run(arguments),
-        Command::Agent(arguments) => agent::run(arguments),
-        Command::Audit(arguments) => audit::run(arguments),
+        Command::Agent(arguments) => agent::run(*arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Db(arguments) => db::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
-        Command::Profile(arguments) => profile::run(arguments),
+        Command::Profile(arguments) => profile::run(*arguments),
         Command::Rules(arguments) => rules::run(arguments),
-        Command::Scan(arguments) => scan::run(arguments),
+        Command::Scan(arguments) => scan::run(*arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Token(arguments) => token::run(arguments),
     }

@@ -21,23 +21,6 @@ pub(crate) enum Exit {
     Bug = 70,
 }
 
-impl Exit {
-    /// How a run ends that did several things: by its worst, which is our own bug, then what a policy stopped, then what could
-    /// not be done at all, then what was not seen whole.
-    pub(crate) fn worse(self, other: Self) -> Self {
-        let rank = |exit: Self| match exit {
-            Self::Go => 0,
-            Self::Incomplete => 1,
-            Self::Data => 2,
-            Self::Target => 3,
-            Self::Usage => 4,
-            Self::Stopped => 5,
-            Self::Bug => 6,
-        };
-        if rank(other) > rank(self) { other } else { self }
-    }
-}
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

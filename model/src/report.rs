@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, Verdict};
+use crate::{
+    BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, Verdict,
+};
 
 /// Everything that a scan learned about one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

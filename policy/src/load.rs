@@ -34,7 +34,7 @@ pub(crate) fn judge(case: &Case<'_>, path: &str, file: ExeFile) -> Judgement {
             .any(|evidence| evidence.source != EvidenceSource::Image)
     });
     match (stranger(case, path, file), fact) {
-        (Some(stranger), _) if !is_by_hand => deviates(case, path, stranger),
+        (Some(stranger), _) if !is_by_hand => deviates(case, path, &stranger),
         (_, Some(_)) => Judgement::Expected,
         (_, None) => Judgement::NotJudged,
     }
@@ -99,7 +99,7 @@ fn stranger(case: &Case<'_>, path: &str, file: ExeFile) -> Option<Stranger> {
     })
 }
 
-fn deviates(case: &Case<'_>, path: &str, stranger: Stranger) -> Judgement {
+fn deviates(case: &Case<'_>, path: &str, stranger: &Stranger) -> Judgement {
     let against = Against {
         confidence: stranger.confidence,
         evidence: vec![Evidence {

@@ -253,7 +253,10 @@ impl Pipeline {
     /// theirs anew.
     pub(crate) fn change_rules(&mut self, rules: Arc<RuleSet>, guard: Option<Option<Guard>>, out: &mut Vec<Output>) {
         self.counts.rule_changes += 1;
-        out.push(Output::Notice(format!("{} rules are in force now", rules.rules().len())));
+        out.push(Output::Notice(format!(
+            "{} rules are in force now",
+            rules.rules().len()
+        )));
         self.setup.rules = rules;
         let Some(guard) = guard else { return };
         self.setup.guard = guard;

@@ -162,7 +162,8 @@ impl ScanError {
             Self::Missing { available, .. } if !available.is_empty() => format!("there is {}", available.join(", ")),
             Self::Missing { .. } | Self::Read { .. } => "the source is incomplete: fetch or export it again".to_owned(),
             Self::NotAnImage { .. } => {
-                "plimsoll scan reads OCI and Docker images and folders: see `plimsoll scan --help` for all schemes".to_owned()
+                "plimsoll scan reads OCI and Docker images and folders: see `plimsoll scan --help` for all schemes"
+                    .to_owned()
             }
             Self::Platform { .. } => "choose one of them with --platform".to_owned(),
             Self::Json { .. } | Self::DigestSyntax { .. } => {

@@ -1,10 +1,10 @@
 //! Image in, report out: sources, one forward pass per layer, catalogers, static profile, report formats.
 
 mod archive;
-pub mod behaviour;
-mod cache;
 pub mod artifact;
 pub mod base;
+pub mod behaviour;
+mod cache;
 pub mod cataloger;
 pub mod check;
 mod credentials;
@@ -12,9 +12,9 @@ pub mod diff;
 mod elf;
 mod error;
 mod folder;
-pub mod harden;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod harden;
 mod layer;
 mod layout;
 mod licence;

@@ -48,7 +48,9 @@ impl<'a> Target<'a> {
             Ok(probe) => {
                 // A folder that happens to be called as an image is no reason not to look for the image.
                 let is_image = |source: &dyn ImageSource| !matches!(source.scheme(), "dir" | "rootfs");
-                let mut sources = source::ALL.iter().filter(|source| looks_like_path || is_image(**source));
+                let mut sources = source::ALL
+                    .iter()
+                    .filter(|source| looks_like_path || is_image(**source));
                 if let Some(source) = sources.find(|source| source.recognises(&probe)) {
                     return Ok(found(*source));
                 }

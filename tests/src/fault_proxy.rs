@@ -74,7 +74,7 @@ impl FaultProxy {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (server, script, log) = (server.clone(), Arc::clone(&script), Arc::clone(&log));
                 // A connection that breaks is what this is for.
-                thread::spawn(move || serve(stream, &server, script.as_ref(), &log).ok());
+                thread::spawn(move || serve(&stream, &server, script.as_ref(), &log).ok());
             }
         });
         Ok(Self { address, asked })
@@ -90,7 +90,7 @@ impl FaultProxy {
 }
 
 fn serve(
-    stream: TcpStream,
+    mut stream: &TcpStream,
     server: &str,
     script: &(impl Fn(&Asked) -> Act + ?Sized),
     log: &Mutex<Vec<Asked>>,
@@ -127,7 +127,7 @@ fn serve(
     };
     let act = script(&asked);
     let limit = match act {
-        Act::Answer(bytes) => return (&stream).write_all(&bytes),
+        Act::Answer(bytes) => return stream.write_all(&bytes),
         Act::Pass => u64::MAX,
         Act::Cut(bytes) => bytes as u64,
     };
@@ -148,6 +148,6 @@ fn serve(
     head.push_str("Connection: close\r\n\r\n");
     (&upstream).write_all(head.as_bytes())?;
     io::copy(&mut reader.take(length), &mut &upstream)?;
-    io::copy(&mut upstream.take(limit), &mut &stream)?;
+    io::copy(&mut upstream.take(limit), &mut stream)?;
     stream.shutdown(std::net::Shutdown::Both)
 }

@@ -40,7 +40,8 @@ fn import(advisories: &Path, database: &Path) {
         command.args(files.map(|file| advisories.join(file)));
         command
     });
-    assert_eq!(run.code, Some(0), "{run:?}");
+    // One line of the real CVSS table is no CVE, which is a note.
+    assert!(matches!(run.code, Some(0 | 5)), "{run:?}");
 }
 
 /// What a row lacks to be explained; `None` when nothing.

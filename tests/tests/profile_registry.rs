@@ -154,14 +154,24 @@ fn a_profile_of_another_image_is_neither_attached_nor_taken() {
     // What a report says of its image is not what it says of its profile's.
     let mut other = read(&report);
     other.image.config_digest = read_config_digest(&scene);
-    std::fs::write(&forged, serde_json::to_vec(&other).unwrap()).unwrap();
+    std::fs::write(
+        &forged,
+        serde_json::to_vec(&other).expect("the test's own set-up works"),
+    )
+    .expect("the test's own set-up works");
     assert_eq!(push(&forged).code, Some(4));
 }
 
 fn read_config_digest(scene: &Scene) -> plimsoll_model::Digest {
     let blob = scene.registry.blob(&scene.digest);
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(blob).unwrap()).unwrap();
-    manifest["config"]["digest"].as_str().unwrap().parse().unwrap()
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(blob).expect("the test's own set-up works"))
+            .expect("the test's own set-up works");
+    manifest["config"]["digest"]
+        .as_str()
+        .expect("the test's own set-up works")
+        .parse()
+        .expect("the test's own set-up works")
 }
 
 /// A container of an image that podman pulled from the registry; removed, with the image, when dropped.
@@ -174,19 +184,22 @@ impl Redis {
     fn start(reference: &str, acts: &Path) -> Self {
         let say = |output: std::process::Output| {
             assert!(output.status.success(), "{output:?}");
-            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+            String::from_utf8(output.stdout)
+                .expect("the test's own set-up works")
+                .trim()
+                .to_owned()
         };
         say(podman()
             .args(["pull", "--quiet", "--tls-verify=false", reference])
             .output()
-            .unwrap());
+            .expect("the test's own set-up works"));
         let run = podman()
             .args(["run", "--detach", "--pull=never", "--volume"])
             .arg(format!("{}:/acts:ro", acts.display()))
             .args([reference, "redis-server", "--enable-module-command", "yes"])
             .output();
         Self {
-            id: say(run.unwrap()),
+            id: say(run.expect("the test's own set-up works")),
             reference: reference.to_owned(),
         }
     }
@@ -195,12 +208,13 @@ impl Redis {
         let inspect = podman()
             .args(["inspect", "--format", "{{.State.Pid}}", &self.id])
             .output();
-        let pid = String::from_utf8(inspect.unwrap().stdout).unwrap();
+        let pid = String::from_utf8(inspect.expect("the test's own set-up works").stdout)
+            .expect("the test's own set-up works");
         Command::new("nsenter")
             .args(["--net", "--target", pid.trim(), "redis-cli"])
             .args(arguments)
             .output()
-            .unwrap()
+            .expect("the test's own set-up works")
     }
 }
 
@@ -227,7 +241,7 @@ fn an_agent_without_server_takes_the_profile_from_the_registry() {
 
     let (images, state, acts) = (scene.path("images"), scene.path("state"), scene.path("acts"));
     for folder in [&images, &acts] {
-        std::fs::create_dir(folder).unwrap();
+        std::fs::create_dir(folder).expect("the test's own set-up works");
     }
     let status = Command::new("cc")
         .args(["-shared", "-fPIC", "-DACT_SHELL", "-o"])
@@ -256,7 +270,11 @@ fn an_agent_without_server_takes_the_profile_from_the_registry() {
     agent
         .wait_for_talk("its profile judges it")
         .expect("the profile comes from the registry");
-    assert_eq!(std::fs::read_dir(&images).unwrap().count(), 0, "nobody wrote there");
+    assert_eq!(
+        std::fs::read_dir(&images).expect("the test's own set-up works").count(),
+        0,
+        "nobody wrote there"
+    );
     assert!(redis.cli(&["MODULE", "LOAD", "/acts/shell.so"]).status.success());
     let alert = agent
         .find_alert(|alert| alert.container_id.as_deref() == Some(&redis.id) && alert.phase == Some(Phase::Serving))
@@ -269,6 +287,6 @@ fn an_agent_without_server_takes_the_profile_from_the_registry() {
     });
     assert!(explained, "{alert:#?}");
     assert!(alert.observed.contains("sh"), "{alert:#?}");
-    let (_, talk) = agent.stop().unwrap();
+    let (_, talk) = agent.stop().expect("the test's own set-up works");
     assert!(talk.iter().any(|line| line.contains("with a scan report")), "{talk:?}");
 }

@@ -61,7 +61,11 @@ pub fn restore(file: &Path, digest: Option<&str>, destination: &Path) -> Result<
     };
     let _lock = replace::lock(destination)?;
     replace::put(destination, |new| {
-        let found = unpack(file, new, metadata.len()).map_err(|source| io_error("unpack", file, source))?;
+        let found = unpack(file, new, metadata.len()).map_err(|source| match source.raw_os_error() {
+            Some(_) => io_error("unpack", file, source),
+            // Not the machine's doing: the file is damaged or cut.
+            None => refused(source.to_string()),
+        })?;
         if found != wanted {
             return Err(refused(format!("its SHA-256 is {found}, not {wanted}")));
         }

@@ -332,10 +332,7 @@ fn report(summary: &Summary) {
         (counts.undecodable, "events not decoded"),
         (counts.untracked_processes, "processes not tracked"),
         (counts.rule_changes, "times other rules were taken over"),
-        (
-            counts.refused_rule_changes,
-            "times other rules could not be used",
-        ),
+        (counts.refused_rule_changes, "times other rules could not be used"),
         (counts.unknown_containers, "containers not identified in time"),
         (summary.undelivered, "alerts or notices not written"),
         (

@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 }
 
 /// Runs `plimsoll audit`.
-pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let shipped = match arguments.no_shipped_rules {
         true => Vec::new(),
         false => RuleSet::shipped_audit_files(),

@@ -107,7 +107,11 @@ fn header(document: &Document<'_>, paint: &Paint, out: &mut dyn Write) -> io::Re
         ),
     )?;
     if let Some(base) = &report.base {
-        let name = if base.reference.is_empty() { "unnamed" } else { &base.reference };
+        let name = if base.reference.is_empty() {
+            "unnamed"
+        } else {
+            &base.reference
+        };
         let of = format!("{} of {layers}", base.layer_count);
         line("Base", &format!("{}, {of} ({})", shown(name), shown(&base.evidence)))?;
     }

@@ -64,10 +64,7 @@ fn make(kind: &SecretKind, runner: &mut TestRunner) -> String {
             format!("pypi-{}", body.trim_end_matches('='))
         }
         Shape::Bech32 => {
-            let body = random("[023456789AC-HJ-NP-Z]{52}")
-                .replace('B', "Q")
-                .replace('I', "Q")
-                .replace('O', "Q");
+            let body = random("[023456789AC-HJ-NP-Z]{52}").replace(['B', 'I', 'O'], "Q");
             let start = format!("AGE-SECRET-KEY-1{body}");
             let sum = shape::bech32_sum(start.as_bytes());
             format!("{start}{}", String::from_utf8(sum).unwrap().to_uppercase())

@@ -58,11 +58,11 @@ fn check(name: &str, generated: &Value) {
 /// What a schema promises of each place in a document: its types, values it can have, and whether it is always there.
 fn promises(schema: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    collect(schema, String::new(), &mut found);
+    collect(schema, "", &mut found);
     found
 }
 
-fn collect(schema: &Value, place: String, found: &mut BTreeMap<String, String>) {
+fn collect(schema: &Value, place: &str, found: &mut BTreeMap<String, String>) {
     let Some(object) = schema.as_object() else { return };
     for keyword in ["type", "$ref", "const", "pattern", "format"] {
         if let Some(value) = object.get(keyword) {
@@ -77,19 +77,19 @@ fn collect(schema: &Value, place: String, found: &mut BTreeMap<String, String>) 
     }
     for keyword in ["properties", "$defs"] {
         for (name, inner) in object.get(keyword).and_then(Value::as_object).into_iter().flatten() {
-            collect(inner, format!("{place}/{name}"), found);
+            collect(inner, &format!("{place}/{name}"), found);
         }
     }
     for keyword in ["items", "additionalProperties"] {
         if let Some(inner) = object.get(keyword) {
-            collect(inner, format!("{place}/{keyword}"), found);
+            collect(inner, &format!("{place}/{keyword}"), found);
         }
     }
     for keyword in ["oneOf", "anyOf", "allOf"] {
         for inner in object.get(keyword).and_then(Value::as_array).into_iter().flatten() {
             // By what it is, not by its number: variants may be added anywhere.
             let name = variant(inner);
-            collect(inner, format!("{place}/{name}"), found);
+            collect(inner, &format!("{place}/{name}"), found);
         }
     }
 }

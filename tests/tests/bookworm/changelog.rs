@@ -19,10 +19,16 @@ pub(super) struct Entry {
 /// The changelogs in a root file system, newest entry first, by source package.
 pub(super) fn changelogs(archive: &Path) -> BTreeMap<String, Vec<Entry>> {
     let mut found: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    let mut archive = tar::Archive::new(BufReader::new(fs::File::open(archive).unwrap()));
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let path = entry.path().unwrap().to_string_lossy().into_owned();
+    let mut archive = tar::Archive::new(BufReader::new(
+        fs::File::open(archive).expect("the test's own set-up works"),
+    ));
+    for entry in archive.entries().expect("the test's own set-up works") {
+        let mut entry = entry.expect("the test's own set-up works");
+        let path = entry
+            .path()
+            .expect("the test's own set-up works")
+            .to_string_lossy()
+            .into_owned();
         let name = path.rsplit('/').next().unwrap_or_default();
         let is_changelog = path.contains("usr/share/doc/") && matches!(name, "changelog.Debian.gz" | "changelog.gz");
         if !is_changelog || !entry.header().entry_type().is_file() {
@@ -31,7 +37,7 @@ pub(super) fn changelogs(archive: &Path) -> BTreeMap<String, Vec<Entry>> {
         let mut bytes = Vec::new();
         flate2::read::MultiGzDecoder::new(&mut entry)
             .read_to_end(&mut bytes)
-            .unwrap();
+            .expect("the test's own set-up works");
         if let Some((source, entries)) = parse_changelog(&String::from_utf8_lossy(&bytes)) {
             // Binary packages of one source have the same changelog, some with a rebuild's entry more.
             let known = found.entry(source).or_default();
@@ -88,14 +94,16 @@ fn cves(line: &str) -> Vec<String> {
 /// The secured image as it would have been when bookworm was released: every source in the version that its changelog
 /// had before the first entry made for bookworm. Same packages, older state, so that years of fixes lie between.
 pub(super) fn as_released(archive: &Path, folder: &Path, logs: &BTreeMap<String, Vec<Entry>>) -> PathBuf {
-    let mut input = tar::Archive::new(BufReader::new(fs::File::open(archive).unwrap()));
+    let mut input = tar::Archive::new(BufReader::new(
+        fs::File::open(archive).expect("the test's own set-up works"),
+    ));
     let path = folder.join("released.tar");
-    let mut output = tar::Builder::new(fs::File::create(&path).unwrap());
-    for entry in input.entries().unwrap() {
-        let mut entry = entry.unwrap();
+    let mut output = tar::Builder::new(fs::File::create(&path).expect("the test's own set-up works"));
+    for entry in input.entries().expect("the test's own set-up works") {
+        let mut entry = entry.expect("the test's own set-up works");
         let name = entry
             .path()
-            .unwrap()
+            .expect("the test's own set-up works")
             .to_string_lossy()
             .trim_start_matches("./")
             .to_owned();
@@ -106,7 +114,7 @@ pub(super) fn as_released(archive: &Path, folder: &Path, logs: &BTreeMap<String,
             continue;
         }
         let mut text = String::new();
-        entry.read_to_string(&mut text).unwrap();
+        entry.read_to_string(&mut text).expect("the test's own set-up works");
         if is_status {
             text = text
                 .split("\n\n")
@@ -123,9 +131,13 @@ pub(super) fn as_released(archive: &Path, folder: &Path, logs: &BTreeMap<String,
                 if is_status { name.as_str() } else { "etc/os-release" },
                 text.as_bytes(),
             )
-            .unwrap();
+            .expect("the test's own set-up works");
     }
-    output.into_inner().unwrap().flush().unwrap();
+    output
+        .into_inner()
+        .expect("the test's own set-up works")
+        .flush()
+        .expect("the test's own set-up works");
     path
 }
 

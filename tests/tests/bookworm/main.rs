@@ -99,10 +99,11 @@ fn scan(layout: &Path, database: &Path, folder: &Path) -> Scanned {
         .arg(database)
         .args(["-o", &format!("json={}", out.display())])
         .output()
-        .unwrap();
+        .expect("the test's own set-up works");
     // Packages of languages have no advisories in this database, so the scan may be incomplete.
     assert!(matches!(output.status.code(), Some(0 | 5)), "{output:?}");
-    let report: ScanReport = serde_json::from_slice(&fs::read(out).unwrap()).unwrap();
+    let report: ScanReport = serde_json::from_slice(&fs::read(out).expect("the test's own set-up works"))
+        .expect("the test's own set-up works");
     let sources = report.sbom.packages.iter().filter(|package| package.kind.is_of_os());
     Scanned {
         packages: sources.clone().count(),
@@ -114,7 +115,7 @@ fn scan(layout: &Path, database: &Path, folder: &Path) -> Scanned {
             .collect(),
         matches: report
             .matches
-            .unwrap()
+            .expect("the test's own set-up works")
             .into_iter()
             .filter(|one| one.evidence.ecosystem == "Debian:12")
             .map(|one| (one.evidence.compared_name, one.vulnerability.id))
@@ -148,7 +149,7 @@ fn judge(fixes: &[(&str, &Entry)], before: &Scanned, after: &Scanned, database: 
                 count.agree += 1;
                 continue;
             }
-            let rows = database.search(cve, 10_000).unwrap();
+            let rows = database.search(cve, 10_000).expect("the test's own set-up works");
             let own = rows
                 .iter()
                 .find(|row| row.ecosystem == "Debian:12" && row.package == *source);
@@ -201,9 +202,10 @@ fn what_changelogs_call_fixed_matches_before_and_not_after() {
         Ok(ground) => ground,
         Err(reason) => return machine::say_skipped("what_changelogs_call_fixed_matches_before_and_not_after", &reason),
     };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("the test's own set-up works");
     let roots = std::env::var_os("PLIMSOLL_BOOKWORM_ROOTS").map_or(folder.path().to_owned(), PathBuf::from);
-    let named = std::env::var_os("PLIMSOLL_BOOKWORM_PACKAGES").map(|path| fs::read_to_string(path).unwrap());
+    let named = std::env::var_os("PLIMSOLL_BOOKWORM_PACKAGES")
+        .map(|path| fs::read_to_string(path).expect("the test's own set-up works"));
     let (main, secured) = (roots.join("main.tar"), roots.join("secured.tar"));
     for (archive, is_secured) in [(&main, false), (&secured, true)] {
         let made = match &named {
@@ -226,9 +228,9 @@ fn what_changelogs_call_fixed_matches_before_and_not_after() {
                 .join("debian-bookworm-supplement-2026-11-20.osv.jsonl.zst"),
         )
         .output()
-        .unwrap();
+        .expect("the test's own set-up works");
     assert!(output.status.success(), "{output:?}");
-    let opened = Database::open(&database).unwrap();
+    let opened = Database::open(&database).expect("the test's own set-up works");
     let logs = changelogs(&secured);
     let released = as_released(&secured, folder.path(), &logs);
     let scanned: Vec<Scanned> = [("main", &main), ("secured", &secured), ("released", &released)]

@@ -192,14 +192,17 @@ fn append(archive: &mut tar::Builder<fs::File>, path: &str, bytes: &[u8]) -> Res
 /// An OCI layout around a root file system: one layer, not compressed.
 pub(super) fn wrap(folder: &Path, archive: &Path) -> PathBuf {
     let blobs = folder.join("blobs/sha256");
-    fs::create_dir_all(&blobs).unwrap();
-    let output = Command::new("sha256sum").arg(archive).output().unwrap();
-    let layer = String::from_utf8(output.stdout).unwrap()[..64].to_owned();
-    std::os::unix::fs::symlink(archive, blobs.join(&layer)).unwrap();
+    fs::create_dir_all(&blobs).expect("the test's own set-up works");
+    let output = Command::new("sha256sum")
+        .arg(archive)
+        .output()
+        .expect("the test's own set-up works");
+    let layer = String::from_utf8(output.stdout).expect("the test's own set-up works")[..64].to_owned();
+    std::os::unix::fs::symlink(archive, blobs.join(&layer)).expect("the test's own set-up works");
     let add = |document: &Value| {
-        let bytes = serde_json::to_vec(document).unwrap();
+        let bytes = serde_json::to_vec(document).expect("the test's own set-up works");
         let digest = plimsoll_tests::image::digest(&bytes);
-        fs::write(blobs.join(digest.trim_start_matches("sha256:")), &bytes).unwrap();
+        fs::write(blobs.join(digest.trim_start_matches("sha256:")), &bytes).expect("the test's own set-up works");
         (digest, bytes.len())
     };
     let (config, config_size) = add(&json!({
@@ -211,14 +214,14 @@ pub(super) fn wrap(folder: &Path, archive: &Path) -> PathBuf {
         "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size },
         "layers": [{
             "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": format!("sha256:{layer}"),
-            "size": fs::metadata(archive).unwrap().len(),
+            "size": fs::metadata(archive).expect("the test's own set-up works").len(),
         }],
     }));
-    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("the test's own set-up works");
     let index = json!({ "schemaVersion": 2, "manifests": [{
         "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": manifest, "size": manifest_size,
         "annotations": { "org.opencontainers.image.ref.name": "latest" },
     }]});
-    fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    fs::write(folder.join("index.json"), index.to_string()).expect("the test's own set-up works");
     folder.to_owned()
 }

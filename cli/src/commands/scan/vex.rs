@@ -65,10 +65,18 @@ impl Vex {
         }
         let names = image_names(scan);
         let outcome = apply_vex(matches, &scan.sbom, &names, &self.documents);
-        let said: Vec<Note> = outcome.suppressed.iter().map(|one| taken_away(one, &scan.sbom)).collect();
+        let said: Vec<Note> = outcome
+            .suppressed
+            .iter()
+            .map(|one| taken_away(one, &scan.sbom))
+            .collect();
         add(notes, said, "vulnerabilities that statements take away");
         let unused = outcome.unused.iter().map(|text| {
-            Note::new(NoteKind::Hint, text.as_str(), "this statement takes nothing away: is it still needed?")
+            Note::new(
+                NoteKind::Hint,
+                text.as_str(),
+                "this statement takes nothing away: is it still needed?",
+            )
         });
         add(notes, unused.collect(), "statements that take nothing away");
         if let Some(path) = &self.output {
@@ -113,7 +121,11 @@ fn taken_away(one: &Suppressed, sbom: &Sbom) -> Note {
         _ => "not affected",
     };
     let reasons = [&one.statement.justification, &one.statement.impact];
-    let reasons: Vec<&str> = reasons.into_iter().filter(|text| !text.is_empty()).map(String::as_str).collect();
+    let reasons: Vec<&str> = reasons
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .map(String::as_str)
+        .collect();
     let mut detail = format!("{status}, says {}", one.document);
     if !one.statement.timestamp.is_empty() {
         detail += &format!(" of {}", one.statement.timestamp);
@@ -122,7 +134,11 @@ fn taken_away(one: &Suppressed, sbom: &Sbom) -> Note {
         detail += &format!(": {}", reasons.join(": "));
     }
     let detail: String = detail.chars().take(500).collect();
-    Note::new(NoteKind::Hint, format!("{} in {package}", one.one.vulnerability.id), detail)
+    Note::new(
+        NoteKind::Hint,
+        format!("{} in {package}", one.one.vulnerability.id),
+        detail,
+    )
 }
 
 fn add(notes: &mut Vec<Note>, mut hints: Vec<Note>, what: &str) {
