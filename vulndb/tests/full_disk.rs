@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use plimsoll_vulndb::{Database, FeedSource, ImportOptions, UpdateOptions, export, import, restore, update};
 
+/// Something that writes a database, and why it could not.
+type Attempt<'a> = &'a dyn Fn() -> Result<(), String>;
+
 /// A file system of two megabytes, unmounted in the end.
 struct SmallDisk(PathBuf);
 
@@ -81,7 +84,7 @@ fn a_full_disk_is_an_error_and_the_old_database_stays() {
         allow_shrink: false,
     };
     let source = FeedSource::parse(&format!("debian={}", large.display())).unwrap();
-    let attempts: [(&str, &dyn Fn() -> Result<(), String>); 3] = [
+    let attempts: [(&str, Attempt<'_>); 3] = [
         ("import", &|| {
             let result = import(std::slice::from_ref(&large), &database, &options());
             result.map(drop).map_err(|error| error.to_string())
