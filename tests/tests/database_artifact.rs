@@ -1,6 +1,8 @@
 //! The database on a real registry: pushed, signed, pulled whole and as a delta; damaged, cut, unsigned, killed and dead
 //! mirrors leave the old database or the new one, always whole.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     fs,
     net::TcpListener,

@@ -1,6 +1,8 @@
 //! The database's commands as a person types them: an update from a folder and from a mirror, export, restore, verify,
 //! explain, and scans with statements on exploitability (VEX).
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},

@@ -1,6 +1,8 @@
 //! Images that engines of this machine have, folders, and running containers, against the real engines: the same image is
 //! the same report, wherever it comes from.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{fs, path::Path, process::Command};
 
 use plimsoll_model::{FileEntry, NoteKind, ScanReport};

@@ -1,5 +1,7 @@
 //! Every row of a real image's ranked table can be explained: what was compared, with what, by whose record.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

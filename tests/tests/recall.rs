@@ -2,6 +2,8 @@
 //! this machine, whose own records are copied, and rpm with a package that is built for it. A tool that is not there is said
 //! loudly and left out.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     collections::BTreeSet,
     fs,

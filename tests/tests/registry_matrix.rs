@@ -1,6 +1,8 @@
 //! Every way that registries ask who is there, and every way that networks fail, against a real registry: passwords,
 //! helpers, tokens, TLS with an authority of its own, client certificates, mirrors, rate limits, broken streams, redirects.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -16,7 +16,7 @@ fn exec(id: &str, code: u16) -> Value {
         "responseStatus": {"code": code}, "stageTimestamp": "2026-01-02T03:04:05.000006Z"})
 }
 
-fn list(items: Vec<Value>) -> Value {
+fn list(items: &[Value]) -> Value {
     json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items})
 }
 
@@ -27,7 +27,7 @@ async fn what_rules_say_of_audit_events_is_an_alert_once() {
     let mut quiet = exec("c", 200);
     quiet["verb"] = json!("get");
     quiet["objectRef"] = json!({"resource": "pods", "namespace": "shop", "name": "web"});
-    let batch = list(vec![exec("a", 101), exec("b", 403), quiet]);
+    let batch = list(&[exec("a", 101), exec("b", 403), quiet]);
     for _ in 0..2 {
         let answer = server.post(PATH, &operator, &batch).await.expect(200).json();
         assert_eq!(
@@ -66,7 +66,7 @@ async fn viewers_strangers_and_other_documents_are_refused() {
     ] {
         server.post(PATH, &operator, &hostile).await.expect(400);
     }
-    let many = list(vec![json!({}); limits::MAX_AUDIT_EVENTS + 1]);
+    let many = list(&vec![json!({}); limits::MAX_AUDIT_EVENTS + 1]);
     server.post(PATH, &operator, &many).await.expect(400);
     // Events of any shape are judged, and say nothing.
     let odd = list(vec![
