@@ -69,7 +69,7 @@ async fn viewers_strangers_and_other_documents_are_refused() {
     let many = list(&vec![json!({}); limits::MAX_AUDIT_EVENTS + 1]);
     server.post(PATH, &operator, &many).await.expect(400);
     // Events of any shape are judged, and say nothing.
-    let odd = list(vec![
+    let odd = list(&[
         json!(1),
         json!({"auditID": 4, "objectRef": [], "user": "x"}),
         Value::Null,
