@@ -30,7 +30,7 @@ pub struct FileEntry {
     /// Target of a symbolic link, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_target: Option<String>,
-    /// Facts of an ELF executable or library; `None` when it is not ELF. Most files are not: they shall not pay for it.
+    /// Facts of an ELF executable or library; `None` when it is not ELF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elf: Option<Box<ElfFacts>>,
     /// First line of a script after `#!`, trimmed, at most 255 bytes; `None` when it is not a script.
