@@ -1,13 +1,16 @@
 # Sourced: plimsoll's part of the demo, and what must be true of its alerts.
 
-# The six acts, in order, with what the one alert about each must say: image, phase, observed.
-acts=(shell_under_redis shell_by_exec copy_from_program dial_out write_below_usr_bin dropped_binary)
+# The bad acts, in order, with what the one alert about each must say: image, phase, observed.
+acts=(foreign_module shell_under_redis shell_by_exec copy_from_program dial_out write_below_usr_bin another_module
+  dropped_binary)
 declare -A must_say=(
-  [shell_under_redis]='redis serving dash|/sh'
+  [foreign_module]='redis serving /acts/shell\.so'
+  [shell_under_redis]='redis serving exec.*(dash|/sh)'
   [shell_by_exec]='redis session dash|/sh'
   [copy_from_program]='postgres serving dash|/sh'
   [dial_out]='postgres serving 10\.77\.0\.1:4444'
   [write_below_usr_bin]='nginx serving /usr/bin/implant'
+  [another_module]='redis serving /acts/drop\.so'
   [dropped_binary]='redis serving kinsing'
 )
 alerts_seen=0

@@ -101,7 +101,7 @@ say "normal work: redis-benchmark, background saves, pgbench, HTTP requests, a r
 normal_work
 expect_silence
 
-say "six bad acts"
+say "${#acts[@]} bad acts"
 for act in "${acts[@]}"; do
   "act_$act"
   expect_alert "$act"

@@ -78,7 +78,9 @@ normal_work() {
 # Refused by design of the module; what counts is what it did while it was loaded.
 load_module() { inside redis redis-cli MODULE LOAD "/acts/$1.so" >/dev/null; }
 
-act_shell_under_redis() { load_module shell; }
+act_foreign_module() { load_module shell; }
+# What the module did.
+act_shell_under_redis() { :; }
 act_shell_by_exec() { podman exec "plimsoll-demo-redis-$$" sh -c id >/dev/null; }
 act_copy_from_program() {
   sql --command 'create temp table output (line text)' --command "copy output from program 'id'"
@@ -97,7 +99,9 @@ act_dial_out() {
   fi
 }
 act_write_below_usr_bin() { inside nginx curl -fs 'http://127.0.0.1/trap?log=implant'; }
-act_dropped_binary() { load_module drop; }
+act_another_module() { load_module drop; }
+# What that one did.
+act_dropped_binary() { :; }
 
 # The tools of the bad acts, made from their sources here.
 make_acts() {

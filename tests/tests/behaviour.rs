@@ -134,10 +134,27 @@ fn redis_works_in_silence_and_its_bad_acts_are_flagged_once() {
     redis
         .beside(&["redis-cli", "MODULE", "LOAD", "/acts/shell.so"])
         .unwrap();
-    check(&agent.next_alert(&redis.id).unwrap(), &redis, Phase::Serving, "sh");
+    check(
+        &agent.next_alert(&redis.id).unwrap(),
+        &redis,
+        Phase::Serving,
+        "/acts/shell.so",
+    );
+    check(
+        &agent.next_alert(&redis.id).unwrap(),
+        &redis,
+        Phase::Serving,
+        "exec /usr/bin/dash",
+    );
     redis.exec(&["sh", "-c", "id"]).unwrap();
     check(&agent.next_alert(&redis.id).unwrap(), &redis, Phase::Session, "sh");
     redis.beside(&["redis-cli", "MODULE", "LOAD", "/acts/drop.so"]).unwrap();
+    check(
+        &agent.next_alert(&redis.id).unwrap(),
+        &redis,
+        Phase::Serving,
+        "/acts/drop.so",
+    );
     let dropped = agent.next_alert(&redis.id).unwrap();
     check(&dropped, &redis, Phase::Serving, "/tmp/kinsing");
     expect_no_more(agent, &redis);

@@ -5,13 +5,15 @@ use std::fs;
 use plimsoll_model::{Alert, Phase};
 use plimsoll_tests::{command, repository};
 
-/// Image, phase and what was observed, in order: the demo's six bad acts, and nothing of its normal work.
-const EXPECTED: [(&str, Phase, &str); 6] = [
+/// Image, phase and what was observed, in order: the demo's eight bad acts, and nothing of its normal work.
+const EXPECTED: [(&str, Phase, &str); 8] = [
+    ("redis", Phase::Serving, "/acts/shell.so"),
     ("redis", Phase::Serving, "exec /usr/bin/dash"),
     ("redis", Phase::Session, "exec /usr/bin/dash"),
     ("postgres", Phase::Serving, "exec /usr/bin/dash"),
     ("postgres", Phase::Serving, "connect tcp 10.77.0.1:4444"),
     ("nginx", Phase::Serving, "create /usr/bin/implant"),
+    ("redis", Phase::Serving, "/acts/drop.so"),
     ("redis", Phase::Serving, "exec /tmp/kinsing"),
 ];
 
@@ -44,7 +46,7 @@ fn replay() -> Vec<Alert> {
 }
 
 #[test]
-fn a_replay_flags_the_six_bad_acts_once_each() {
+fn a_replay_flags_the_bad_acts_once_each() {
     let alerts = replay();
     let seen: Vec<_> = alerts
         .iter()

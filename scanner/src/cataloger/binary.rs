@@ -5,8 +5,6 @@ mod classifier;
 mod go;
 mod matcher;
 mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
@@ -105,3 +103,6 @@ fn cpes(row: &Classifier, version: &str) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
