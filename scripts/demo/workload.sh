@@ -1,4 +1,4 @@
-# Sourced: the three containers of the demo, their normal work, and the six bad acts. Every function waits for what it
+# Sourced: the three containers of the demo, their normal work, and the bad acts. Every function waits for what it
 # started, so the order of events is the order of calls.
 
 container_ids=()

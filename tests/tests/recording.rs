@@ -7,13 +7,13 @@ use plimsoll_tests::{command, repository};
 
 /// Image, phase and what was observed, in order: the demo's eight bad acts, and nothing of its normal work.
 const EXPECTED: [(&str, Phase, &str); 8] = [
-    ("redis", Phase::Serving, "/acts/shell.so"),
+    ("redis", Phase::Serving, "load /acts/shell.so"),
     ("redis", Phase::Serving, "exec /usr/bin/dash"),
     ("redis", Phase::Session, "exec /usr/bin/dash"),
     ("postgres", Phase::Serving, "exec /usr/bin/dash"),
     ("postgres", Phase::Serving, "connect tcp 10.77.0.1:4444"),
     ("nginx", Phase::Serving, "create /usr/bin/implant"),
-    ("redis", Phase::Serving, "/acts/drop.so"),
+    ("redis", Phase::Serving, "load /acts/drop.so"),
     ("redis", Phase::Serving, "exec /tmp/kinsing"),
 ];
 
