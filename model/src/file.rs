@@ -44,6 +44,27 @@ pub struct FileEntry {
     pub package: Option<u32>,
 }
 
+impl FileEntry {
+    /// An empty file of root's in the first layer, of which nothing else is known.
+    pub fn new(path: impl Into<String>, kind: FileKind, mode: u32) -> Self {
+        Self {
+            path: path.into(),
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            size_bytes: 0,
+            digest: None,
+            layer: 0,
+            link_target: None,
+            elf: None,
+            shebang: None,
+            has_capabilities: false,
+            package: None,
+        }
+    }
+}
+
 /// Kinds of files in a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -42,6 +42,27 @@ pub struct Package {
     pub cpes: Vec<String>,
 }
 
+impl Package {
+    /// A package of which nothing else is known: no purl, no files, brought by the first layer.
+    pub fn new(kind: PackageKind, name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            version: version.into(),
+            architecture: None,
+            source: None,
+            purl: String::new(),
+            layer: 0,
+            evidence_path: String::new(),
+            files: Vec::new(),
+            licences: Vec::new(),
+            maintainer: None,
+            owner: None,
+            cpes: Vec::new(),
+        }
+    }
+}
+
 /// The source package of a binary package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -143,23 +143,17 @@ mod tests {
 
     pub(crate) fn file(path: &str, mode: u32, link: Option<&str>) -> FileEntry {
         FileEntry {
-            path: path.to_owned(),
-            kind: if link.is_some() {
-                FileKind::Symlink
-            } else {
-                FileKind::Regular
-            },
-            mode,
-            uid: 0,
-            gid: 0,
             size_bytes: 1,
-            digest: None,
-            layer: 0,
             link_target: link.map(str::to_owned),
-            elf: None,
-            shebang: None,
-            has_capabilities: false,
-            package: None,
+            ..FileEntry::new(
+                path,
+                if link.is_some() {
+                    FileKind::Symlink
+                } else {
+                    FileKind::Regular
+                },
+                mode,
+            )
         }
     }
 

@@ -206,19 +206,8 @@ mod tests {
 
     fn files(paths: &[&str]) -> KnownFiles {
         let entry = |path: &&str| FileEntry {
-            path: (*path).to_owned(),
-            kind: FileKind::Regular,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
             size_bytes: 1,
-            digest: None,
-            layer: 0,
-            link_target: None,
-            elf: None,
-            shebang: None,
-            has_capabilities: false,
-            package: None,
+            ..FileEntry::new(*path, FileKind::Regular, 0o755)
         };
         KnownFiles::new(&paths.iter().map(entry).collect::<Vec<_>>())
     }

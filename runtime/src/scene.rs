@@ -381,19 +381,9 @@ pub(crate) fn report(config_digest: Digest, profile: Profile, files: &[&str]) ->
         files: files
             .iter()
             .map(|path| FileEntry {
-                path: (*path).to_owned(),
-                kind: FileKind::Regular,
-                mode: 0o755,
-                uid: 0,
-                gid: 0,
                 size_bytes: 1,
                 digest: Some(digest(9)),
-                layer: 0,
-                link_target: None,
-                elf: None,
-                shebang: None,
-                has_capabilities: false,
-                package: None,
+                ..FileEntry::new(*path, FileKind::Regular, 0o755)
             })
             .collect(),
         file_count: 1,

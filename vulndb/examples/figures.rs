@@ -59,10 +59,6 @@ fn match_installed(path: &std::path::Path) {
             continue;
         };
         packages.push(Package {
-            kind: PackageKind::Dpkg,
-            name: (*name).to_owned(),
-            version: (*version).to_owned(),
-            architecture: None,
             source: fields.get("Source").map(|source| {
                 let (name, rest) = source.split_once(' ').unwrap_or((source, ""));
                 let version = rest.trim_matches(['(', ')']);
@@ -75,14 +71,7 @@ fn match_installed(path: &std::path::Path) {
                     },
                 }
             }),
-            purl: String::new(),
-            layer: 0,
-            evidence_path: String::new(),
-            files: Vec::new(),
-            licences: Vec::new(),
-            maintainer: None,
-            owner: None,
-            cpes: Vec::new(),
+            ..Package::new(PackageKind::Dpkg, *name, *version)
         });
     }
     packages.truncate(400);

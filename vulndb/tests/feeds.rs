@@ -11,22 +11,11 @@ use plimsoll_vulndb::{Database, ImportOptions, import};
 
 fn package(kind: PackageKind, name: &str, version: &str, source: Option<&str>) -> Package {
     Package {
-        kind,
-        name: name.to_owned(),
-        version: version.to_owned(),
-        architecture: None,
         source: source.map(|name| SourcePackage {
             name: name.to_owned(),
             version: version.to_owned(),
         }),
-        purl: String::new(),
-        layer: 0,
-        evidence_path: String::new(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(kind, name, version)
     }
 }
 

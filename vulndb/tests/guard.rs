@@ -162,21 +162,7 @@ fn bookworm(name: &str, version: &str, kind: PackageKind) -> Sbom {
             version_id: "12".to_owned(),
             ..OsRelease::default()
         }),
-        packages: vec![Package {
-            kind,
-            name: name.to_owned(),
-            version: version.to_owned(),
-            architecture: None,
-            source: None,
-            purl: String::new(),
-            layer: 0,
-            evidence_path: String::new(),
-            files: Vec::new(),
-            licences: Vec::new(),
-            maintainer: None,
-            owner: None,
-            cpes: Vec::new(),
-        }],
+        packages: vec![Package::new(kind, name, version)],
     }
 }
 

@@ -79,22 +79,11 @@ fn sbom(version: &str) -> Sbom {
             ..OsRelease::default()
         }),
         packages: vec![Package {
-            kind: PackageKind::Dpkg,
-            name: "redis-server".to_owned(),
-            version: version.to_owned(),
-            architecture: None,
             source: Some(SourcePackage {
                 name: "redis".to_owned(),
                 version: version.to_owned(),
             }),
-            purl: String::new(),
-            layer: 0,
-            evidence_path: String::new(),
-            files: Vec::new(),
-            licences: Vec::new(),
-            maintainer: None,
-            owner: None,
-            cpes: Vec::new(),
+            ..Package::new(PackageKind::Dpkg, "redis-server", version)
         }],
     }
 }

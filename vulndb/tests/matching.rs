@@ -12,21 +12,7 @@ fn record(id: &str, more: &str, ecosystem: &str, name: &str, fixed: &str) -> Str
 }
 
 fn package(kind: PackageKind, name: &str, version: &str) -> Package {
-    Package {
-        kind,
-        name: name.to_owned(),
-        version: version.to_owned(),
-        architecture: None,
-        source: None,
-        purl: String::new(),
-        layer: 0,
-        evidence_path: String::new(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
-    }
+    Package::new(kind, name, version)
 }
 
 fn of_source(package: Package, name: &str, version: &str) -> Package {

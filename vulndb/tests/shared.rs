@@ -41,19 +41,8 @@ fn debian(data: &Path, database: &Path) -> Database {
 
 fn package(name: &str, version: &str) -> Package {
     Package {
-        kind: PackageKind::Dpkg,
-        name: name.to_owned(),
-        version: version.to_owned(),
-        architecture: None,
-        source: None,
-        purl: String::new(),
-        layer: 0,
         evidence_path: "/var/lib/dpkg/status".to_owned(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(PackageKind::Dpkg, name, version)
     }
 }
 

@@ -14,19 +14,8 @@ const IMAGE: &str = "pkg:oci/shop?repository_url=registry.example/team/shop";
 
 fn sbom() -> Sbom {
     let package = |purl: &str| Package {
-        kind: PackageKind::Maven,
-        name: purl.to_owned(),
-        version: String::new(),
-        architecture: None,
-        source: None,
         purl: purl.to_owned(),
-        layer: 0,
-        evidence_path: String::new(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(PackageKind::Maven, purl, "")
     };
     Sbom {
         os: None,

@@ -78,19 +78,8 @@ pub(crate) fn files(paths: &[&str]) -> KnownFiles {
     let entries: Vec<FileEntry> = paths
         .iter()
         .map(|path| FileEntry {
-            path: (*path).to_owned(),
-            kind: FileKind::Regular,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
             size_bytes: 1,
-            digest: None,
-            layer: 0,
-            link_target: None,
-            elf: None,
-            shebang: None,
-            has_capabilities: false,
-            package: None,
+            ..FileEntry::new(*path, FileKind::Regular, 0o755)
         })
         .collect();
     KnownFiles::new(&entries)

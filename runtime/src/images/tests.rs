@@ -78,19 +78,8 @@ fn an_origin_names_package_and_flaws_unless_the_file_was_replaced() {
         (REDIS, FileKind::Regular)
     );
     report.sbom.packages.push(Package {
-        kind: PackageKind::Dpkg,
-        name: "redis-server".to_owned(),
-        version: "5:7.0.15".to_owned(),
-        architecture: None,
-        source: None,
-        purl: String::new(),
-        layer: 0,
-        evidence_path: String::new(),
         files: vec![REDIS.to_owned()],
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(PackageKind::Dpkg, "redis-server", "5:7.0.15")
     });
     let flaw = |id: &str, package, known_exploited| Match {
         package,

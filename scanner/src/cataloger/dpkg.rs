@@ -82,9 +82,6 @@ impl Stanza<'_> {
     fn package(&self, input: &Input<'_>, evidence_path: &str) -> Package {
         let architecture = self.architecture.unwrap_or_default();
         Package {
-            kind: PackageKind::Dpkg,
-            name: self.name.to_owned(),
-            version: self.version.to_owned(),
             architecture: self.architecture.map(str::to_owned),
             source: Some(self.source_package()),
             purl: purl::of_os_package(
@@ -95,13 +92,9 @@ impl Stanza<'_> {
                 self.version,
                 &[("arch", architecture)],
             ),
-            layer: 0,
             evidence_path: evidence_path.to_owned(),
-            files: Vec::new(),
-            licences: Vec::new(),
             maintainer: self.maintainer.map(str::to_owned),
-            owner: None,
-            cpes: Vec::new(),
+            ..Package::new(PackageKind::Dpkg, self.name, self.version)
         }
     }
 
@@ -233,19 +226,9 @@ mod tests {
         let mut tree = Tree::default();
         for (path, layer, content) in files {
             let entry = FileEntry {
-                path: (*path).to_owned(),
-                kind: FileKind::Regular,
-                mode: 0o644,
-                uid: 0,
-                gid: 0,
                 size_bytes: content.len() as u64,
-                digest: None,
                 layer: *layer,
-                link_target: None,
-                elf: None,
-                shebang: None,
-                has_capabilities: false,
-                package: None,
+                ..FileEntry::new(*path, FileKind::Regular, 0o644)
             };
             tree.insert(entry, Some(Arc::from(content.as_bytes())));
         }

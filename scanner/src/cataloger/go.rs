@@ -86,21 +86,7 @@ mod tests {
 
     #[test]
     fn replacements_count_and_folders_do_not() {
-        let entry = FileEntry {
-            path: "/bin/app".to_owned(),
-            kind: FileKind::Regular,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            size_bytes: 0,
-            digest: None,
-            layer: 0,
-            link_target: None,
-            elf: None,
-            shebang: None,
-            has_capabilities: false,
-            package: None,
-        };
+        let entry = FileEntry::new("/bin/app", FileKind::Regular, 0o755);
         let info = "go1.22.1 X:boringcrypto\npath\ta\nmod\ta\t(devel)\t\ndep\tgithub.com/x/y/v2\tv2.0.1\th1:a=\n\
                     dep\told\tv1.0.0\n=>\tnew\tv1.0.1\th1:b=\ndep\tlocal\tv1.0.0\n=>\t./local\t\t\nbuild\tGOOS=linux\n";
         let found = modules(&entry, info);

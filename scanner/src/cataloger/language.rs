@@ -6,19 +6,10 @@ use serde::de::DeserializeOwned;
 /// A package as its own file states it, in that file's layer.
 pub(super) fn package(kind: PackageKind, name: &str, version: &str, purl: String, entry: &FileEntry) -> Package {
     Package {
-        kind,
-        name: name.to_owned(),
-        version: version.to_owned(),
-        architecture: None,
-        source: None,
         purl,
         layer: entry.layer,
         evidence_path: entry.path.clone(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(kind, name, version)
     }
 }
 

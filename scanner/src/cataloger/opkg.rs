@@ -88,19 +88,10 @@ fn package(paragraph: &paragraphs::Paragraph, status: &str, input: &Input<'_>) -
         purl.push_str("distro=openwrt");
     }
     Some(Package {
-        kind: PackageKind::Opkg,
-        source: None,
-        name,
-        version,
         architecture,
         purl,
-        layer: 0,
         evidence_path: status.to_owned(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(PackageKind::Opkg, name, version)
     })
 }
 

@@ -9,21 +9,7 @@ use crate::Tree;
 
 /// An entry of `kind` with these permission bits.
 pub(crate) fn entry(path: &str, kind: FileKind, mode: u32) -> FileEntry {
-    FileEntry {
-        path: path.to_owned(),
-        kind,
-        mode,
-        uid: 0,
-        gid: 0,
-        size_bytes: 0,
-        digest: None,
-        layer: 0,
-        link_target: None,
-        elf: None,
-        shebang: None,
-        has_capabilities: false,
-        package: None,
-    }
+    FileEntry::new(path, kind, mode)
 }
 
 /// A tree of regular files with contents.

@@ -142,19 +142,9 @@ pub(super) fn settings(command: &[&str], path: &str, content: &[u8]) {
 
 fn program(path: &str) -> FileEntry {
     FileEntry {
-        path: path.to_owned(),
-        kind: FileKind::Regular,
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
         size_bytes: 1,
-        digest: None,
-        layer: 0,
-        link_target: None,
         elf: Some(Box::default()),
-        shebang: None,
-        has_capabilities: false,
-        package: None,
+        ..FileEntry::new(path, FileKind::Regular, 0o755)
     }
 }
 

@@ -36,15 +36,7 @@ fn program(path: &str) -> Program {
 
 fn server(path: &str, imports: SymbolUse) -> FileEntry {
     FileEntry {
-        path: path.to_owned(),
-        kind: FileKind::Regular,
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
         size_bytes: 1,
-        digest: None,
-        layer: 0,
-        link_target: None,
         elf: Some(
             ElfFacts {
                 interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
@@ -53,9 +45,7 @@ fn server(path: &str, imports: SymbolUse) -> FileEntry {
             }
             .into(),
         ),
-        shebang: None,
-        has_capabilities: false,
-        package: None,
+        ..FileEntry::new(path, FileKind::Regular, 0o755)
     }
 }
 

@@ -27,21 +27,7 @@ impl Image {
     }
 
     fn entry(path: &str, kind: FileKind) -> FileEntry {
-        FileEntry {
-            path: path.to_owned(),
-            kind,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            size_bytes: 0,
-            digest: None,
-            layer: 0,
-            link_target: None,
-            elf: None,
-            shebang: None,
-            has_capabilities: false,
-            package: None,
-        }
+        FileEntry::new(path, kind, 0o755)
     }
 
     pub(crate) fn binary(mut self, path: &str, change: impl FnOnce(&mut ElfFacts)) -> Self {
@@ -112,19 +98,10 @@ impl Image {
     pub(crate) fn package(mut self, name: &str, main: &str) -> Self {
         let index = u32::try_from(self.sbom.packages.len()).unwrap();
         self.sbom.packages.push(Package {
-            kind: PackageKind::Dpkg,
-            name: name.to_owned(),
-            version: "1.0-1".to_owned(),
-            architecture: None,
-            source: None,
             purl: format!("pkg:deb/debian/{name}@1.0-1"),
-            layer: 0,
             evidence_path: "/var/lib/dpkg/status".to_owned(),
             files: vec![main.to_owned()],
-            licences: Vec::new(),
-            maintainer: None,
-            owner: None,
-            cpes: Vec::new(),
+            ..Package::new(PackageKind::Dpkg, name, "1.0-1")
         });
         let mut entry = self.tree.get(main).unwrap().clone();
         entry.package = Some(index);

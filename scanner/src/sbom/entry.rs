@@ -137,18 +137,7 @@ fn distro(purl: &Purl) -> Option<String> {
 
 fn nameless(kind: PackageKind, purl: &str) -> Package {
     Package {
-        kind,
-        name: String::new(),
-        version: String::new(),
-        architecture: None,
-        source: None,
         purl: purl.to_owned(),
-        layer: 0,
-        evidence_path: String::new(),
-        files: Vec::new(),
-        licences: Vec::new(),
-        maintainer: None,
-        owner: None,
-        cpes: Vec::new(),
+        ..Package::new(kind, "", "")
     }
 }

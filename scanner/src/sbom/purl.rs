@@ -103,19 +103,10 @@ impl Purl {
             _ => self.name.clone(),
         };
         Package {
-            kind,
             source: self.source(kind, &name, &version),
-            name,
-            version,
             architecture: self.qualifier("arch").filter(|_| kind.is_of_os()).map(str::to_owned),
             purl: purl.to_owned(),
-            layer: 0,
-            evidence_path: String::new(),
-            files: Vec::new(),
-            licences: Vec::new(),
-            maintainer: None,
-            owner: None,
-            cpes: Vec::new(),
+            ..Package::new(kind, name, version)
         }
     }
 

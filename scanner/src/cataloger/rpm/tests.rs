@@ -22,19 +22,9 @@ const DATABASES: [(&str, &[u8]); 3] = [
 
 fn catalog(name: &str, content: Vec<u8>) -> Catalog {
     let entry = FileEntry {
-        path: format!("/var/lib/rpm/{name}"),
-        kind: FileKind::Regular,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
         size_bytes: content.len() as u64,
-        digest: None,
         layer: 3,
-        link_target: None,
-        elf: None,
-        shebang: None,
-        has_capabilities: false,
-        package: None,
+        ..FileEntry::new(format!("/var/lib/rpm/{name}"), FileKind::Regular, 0o644)
     };
     let mut tree = Tree::default();
     tree.insert(entry, Some(Arc::from(content)));
