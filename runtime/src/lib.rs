@@ -15,6 +15,7 @@ mod phase;
 mod pipeline;
 pub mod raw;
 pub mod read;
+mod reason;
 #[cfg(test)]
 mod scene;
 pub mod sensor;

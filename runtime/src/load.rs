@@ -20,6 +20,7 @@ use aya::{
 
 use crate::{
     enforce::pins,
+    reason::chain,
     sensor::{GUARDS, Hook, Plan, Program, SensorError},
 };
 
@@ -446,18 +447,3 @@ pub(crate) fn refused(map: &'static str) -> impl Fn(aya::maps::MapError) -> Sens
 
 /// Lines of the verifier's log that an error shows.
 const VERIFIER_LINES: usize = 6;
-
-/// An error with its causes in one line: the loader's own message often leaves the system's reason to its source.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text.trim_end().to_owned()
-}

@@ -9,7 +9,7 @@ use std::{
 
 use aya::programs::links::FdLink;
 
-use crate::{load::chain, sensor::SensorError};
+use crate::{reason::chain, sensor::SensorError};
 
 /// Folder of the pinned links, on the BPF file system.
 pub const PINS: &str = "/sys/fs/bpf/plimsoll";

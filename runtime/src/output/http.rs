@@ -1,12 +1,15 @@
 //! HTTP clients as outputs want them: no redirects (a token goes to one host only), no proxies, bounded answers, and errors
 //! without addresses, which may hold secrets.
 
-use std::{error::Error, path::Path};
+use std::path::Path;
 
 use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect::Policy};
 
 use super::{OutputError, Pace};
-use crate::limits::{MAX_CA_BYTES, MAX_HTTP_ANSWER_BYTES};
+use crate::{
+    limits::{MAX_CA_BYTES, MAX_HTTP_ANSWER_BYTES},
+    reason::chain,
+};
 
 /// An `http` or `https` URL with a host.
 pub(super) fn parse_url(output: &'static str, text: &str) -> Result<Url, OutputError> {
@@ -61,17 +64,7 @@ pub(super) fn client(output: &'static str, url: &Url, ca: Option<&Path>, pace: P
 
 /// What went wrong, down to its cause, without the URL.
 pub(super) fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
+    chain(&error.without_url())
 }
 
 /// The beginning of an answer's body, as far as it is of use.

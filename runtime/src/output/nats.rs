@@ -1,7 +1,7 @@
 //! Alerts into NATS JetStream: published with the alert's id as message id, so that a second sending is told apart, and
 //! settled when the stream has stored them. A stream is made when none takes the subject.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use async_nats::{
     ConnectOptions, ServerAddr,
@@ -14,6 +14,7 @@ use async_nats::{
 };
 
 use super::{Context, Output, OutputError, OutputKind, Pace, Record, Sent, Task, read_secret};
+use crate::reason::chain;
 
 const NAME: &str = "nats";
 const BATCH: usize = 256;
@@ -177,17 +178,4 @@ fn stream_name(subject: &str) -> String {
             false => '_',
         })
         .collect()
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
