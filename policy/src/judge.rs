@@ -315,8 +315,8 @@ fn code_is_not_written(case: &Case<'_>, path: &str) -> Against {
     }
 }
 
-/// Terminals and bottomless devices hold nothing; paths without a name are pipes, sockets and shared memory.
-const NEVER_JUDGED: &[&str] = &[
+/// Terminals and bottomless devices hold nothing: writing to them is never judged, so it must never be refused either.
+pub const NEVER_JUDGED: &[&str] = &[
     "/dev/null",
     "/dev/zero",
     "/dev/full",
@@ -326,6 +326,7 @@ const NEVER_JUDGED: &[&str] = &[
     "/dev/console",
     "/dev/ptmx",
 ];
+/// The same for what begins so; paths without a name are pipes, sockets and shared memory.
 const NEVER_JUDGED_BELOW: &[&str] = &["/dev/pts/", "/dev/fd/", "/dev/std", "/SYSV", "/[aio]", "/anon_hugepage"];
 
 fn is_judged_path(path: &str) -> bool {

@@ -30,7 +30,7 @@ pub use compiled::CompiledProfile;
 pub use deviation::{Deviation, DeviationKind};
 pub use envelope::{Against, Envelope};
 pub use files::KnownFiles;
-pub use judge::{Context, Entry, Judgement, is_client_port, judge};
+pub use judge::{Context, Entry, Judgement, NEVER_JUDGED, is_client_port, judge};
 pub use learn::{Learned, Ledger, Thresholds, carry_over};
 pub use merge::{Merged, merge, refusal};
 pub use program::{identify, matches_program};

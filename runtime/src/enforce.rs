@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use plimsoll_model::{Confidence, PathPattern, Peer, PeerScope, Phase, Process, Transport, star_matches};
-use plimsoll_policy::{Against, Envelope};
+use plimsoll_policy::{Against, Envelope, NEVER_JUDGED};
 use plimsoll_rules::WritePaths;
 
 use crate::{images::KnownImage, limits::MAX_CACHED_POLICIES};
@@ -257,7 +257,12 @@ fn refuse(envelope: &Envelope, least: Confidence, mode: Mode) -> Policy {
     let mut allowed_writes = Vec::new();
     if refused_writes != Paths::Nothing {
         allowed_writes.clone_from(&envelope.writes);
-        allowed_writes.extend(NEVER_REFUSED.iter().map(|path| PathPattern::from(*path)));
+        allowed_writes.extend(
+            NEVER_JUDGED
+                .iter()
+                .chain(NEVER_REFUSED)
+                .map(|path| PathPattern::from(*path)),
+        );
     }
     let allowed_execs = match refused_execs {
         Paths::Nothing => Paths::Nothing,
@@ -276,22 +281,8 @@ fn refuse(envelope: &Envelope, least: Confidence, mode: Mode) -> Policy {
     }
 }
 
-/// What holds nothing, or is judged by nobody: terminals and bottomless devices.
-const NEVER_REFUSED: &[&str] = &[
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-    "/dev/console",
-    "/dev/ptmx",
-    "/dev/pts/**",
-    "/dev/fd/**",
-    "/dev/stdin",
-    "/dev/stdout",
-    "/dev/stderr",
-];
+/// What is never refused beside [`NEVER_JUDGED`]: more ways to terminals and to what a process was given.
+const NEVER_REFUSED: &[&str] = &["/dev/pts/**", "/dev/fd/**", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 /// Of what is at least that sure.
 fn objects(against: &[Against], least: Confidence) -> Paths {
