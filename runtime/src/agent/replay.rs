@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::BufReader, path::Path, sync::Arc};
 
-use super::{AgentError, Delivery, Options, Run, Summary, open_images, open_outputs, record::failed};
+use super::{AgentError, Delivery, Options, Run, Summary, open_images, open_outputs, record::failed, run};
 use crate::{
     capture::{Item, Reader},
     identity::Answer,
@@ -123,7 +123,7 @@ impl Run {
     /// A replay waits for its sinks: nothing is lost, and there is nobody to hold up.
     fn send(&mut self) {
         for output in self.out.drain(..) {
-            if let Some(parcel) = super::parcel(output, &self.clock)
+            if let Some(parcel) = run::parcel(output, &self.clock)
                 && self.parcels.send(parcel).is_err()
             {
                 self.undelivered += 1;

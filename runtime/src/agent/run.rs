@@ -1,0 +1,231 @@
+//! The thread that judges: what sensors, identities and rule changes bring in, parcels for delivery out.
+
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use plimsoll_model::Note;
+
+use super::{
+    AgentError, Input, Summary,
+    clock::Clock,
+    delivery::{Delivered, Delivery, Parcel},
+    kernel_side::KernelSide,
+    open::boot_offset_ns_now,
+    record,
+    reload::NewRules,
+};
+use crate::{
+    alert::Told,
+    limits::MAX_OUTPUTS,
+    output::SharedVitals,
+    pipeline::{Output, Pipeline},
+    snapshot::RawProcess,
+};
+
+/// The pipeline is woken at least this often, to tell what is due.
+const TICK: Duration = Duration::from_millis(20);
+/// Heartbeats show a state of this age at most.
+const VITALS: Duration = Duration::from_secs(2);
+/// Events may be this long on their way from the kernel.
+const SLACK_NS: u64 = 20_000_000;
+
+/// The thread that judges, and what it holds.
+pub(super) struct Run {
+    pub(super) pipeline: Pipeline,
+    pub(super) parcels: SyncSender<Parcel>,
+    delivery: JoinHandle<Delivered>,
+    pub(super) out: Vec<Output>,
+    pub(super) clock: Clock,
+    pub(super) undelivered: u64,
+    vitals: SharedVitals,
+    vitals_at: Instant,
+    pub(super) kernel: KernelSide,
+    pub(super) pulse: Option<Box<dyn FnMut() + Send>>,
+}
+
+impl Run {
+    pub(super) fn start(
+        pipeline: Pipeline,
+        delivery: Delivery,
+        boot_offset_ns: u64,
+        vitals: SharedVitals,
+    ) -> Result<Self, AgentError> {
+        let (parcels, receiver) = sync_channel(MAX_OUTPUTS);
+        let delivery = thread::Builder::new()
+            .name("delivery".to_owned())
+            .spawn(move || delivery.run(&receiver))
+            .map_err(AgentError::Thread)?;
+        Ok(Self {
+            pipeline,
+            parcels,
+            delivery,
+            out: Vec::new(),
+            clock: Clock::start(boot_offset_ns, boot_offset_ns_now),
+            undelivered: 0,
+            vitals,
+            vitals_at: Instant::now(),
+            kernel: KernelSide::default(),
+            pulse: None,
+        })
+    }
+
+    /// Lets outputs know how the agent is.
+    fn note_vitals(&mut self) {
+        if self.vitals_at.elapsed() < VITALS {
+            return;
+        }
+        self.vitals_at = Instant::now();
+        self.kernel.tick(&mut self.out);
+        self.out.extend(self.clock.look().map(Output::Notice));
+        if let Some(pulse) = &mut self.pulse {
+            pulse();
+        }
+        let containers = self.pipeline.running().collect();
+        let mut vitals = self.vitals.lock();
+        vitals.counts = self.pipeline.counts();
+        vitals.undelivered = self.undelivered;
+        vitals.containers = containers;
+    }
+
+    pub(super) fn say_notes(&mut self, notes: &[Note]) {
+        for note in notes {
+            self.out
+                .push(Output::Notice(format!("scan report {}: {}", note.subject, note.detail)));
+        }
+    }
+
+    /// Ends when the watcher has drained the ring buffer and closed its end.
+    fn loop_until_closed(
+        &mut self,
+        inputs: &Receiver<Input>,
+        mut recorder: Option<&mut record::Recorder>,
+    ) -> Result<(), AgentError> {
+        loop {
+            match inputs.recv_timeout(TICK) {
+                Ok(Input::Batch(batch)) if batch.is_empty() => return Ok(()),
+                Ok(Input::Batch(batch)) => {
+                    let mut last_ns = 0;
+                    for event in batch {
+                        last_ns = event.time_ns.max(last_ns);
+                        if let Some(recorder) = &mut recorder {
+                            recorder.event(&event);
+                        }
+                        self.pipeline.push(event, &mut self.out);
+                    }
+                    // While there is more to read, the stream's own clock counts: what is late must not look missing.
+                    self.pipeline
+                        .tick(last_ns.saturating_add(self.clock.offset_ns), &mut self.out);
+                }
+                Ok(Input::Answer(cgroup_id, answer)) => self.pipeline.answer(cgroup_id, *answer, &mut self.out),
+                Ok(Input::Failed(error)) => return Err(error.into()),
+                Ok(Input::Rules(new)) => self.change_rules(*new),
+                Ok(Input::RulesRefused(why)) => self.pipeline.refuse_rules(&why, &mut self.out),
+                Err(RecvTimeoutError::Timeout) => self
+                    .pipeline
+                    .tick(self.clock.steady_ns().saturating_sub(SLACK_NS), &mut self.out),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            self.flush(recorder.as_deref_mut())?;
+            self.note_vitals();
+        }
+    }
+
+    /// Judges until the sensors' thread closes, then tells what is left.
+    pub(super) fn until_the_end(
+        mut self,
+        inputs: Receiver<Input>,
+        watcher: JoinHandle<()>,
+        mut recorder: Option<record::Recorder>,
+        stop: &AtomicBool,
+    ) -> Result<Summary, AgentError> {
+        let result = self.loop_until_closed(&inputs, recorder.as_mut());
+        stop.store(true, Ordering::Relaxed);
+        drop(inputs);
+        let _ = watcher.join();
+        self.pipeline.finish(&mut self.out);
+        let recorded = self.flush(recorder.as_mut());
+        let finished = recorder.map_or(Ok(()), |recorder| recorder.finish(&self.pipeline));
+        let summary = self.end();
+        result.and(recorded).and(finished)?;
+        Ok(summary)
+    }
+
+    /// Takes in what is there already.
+    pub(super) fn seed(
+        &mut self,
+        cgroups: impl IntoIterator<Item = (u64, String)>,
+        processes: Vec<RawProcess>,
+        mut recorder: Option<&mut record::Recorder>,
+    ) {
+        for (cgroup_id, path) in cgroups {
+            self.pipeline.know(cgroup_id, path, &mut self.out);
+        }
+        for process in processes {
+            if let Some(recorder) = &mut recorder {
+                recorder.process(&process);
+            }
+            self.pipeline.seed(process, &mut self.out);
+        }
+    }
+
+    fn change_rules(&mut self, new: NewRules) {
+        let guard = new.kernel.map(|(kernel, guard)| {
+            self.kernel.replace(kernel);
+            guard
+        });
+        self.pipeline.change_rules(new.rules, guard, &mut self.out);
+    }
+
+    /// Hands over what came out. A sink that is slower than the alerts blocks nobody: what does not fit is counted.
+    fn flush(&mut self, mut recorder: Option<&mut record::Recorder>) -> Result<(), AgentError> {
+        for output in self.out.drain(..) {
+            if let (Output::Identified(container), Some(recorder)) = (&output, &mut recorder) {
+                recorder.container((**container).clone())?;
+            }
+            if let Output::Telling(telling) = output {
+                self.kernel.tell(telling);
+                continue;
+            }
+            if let Some(parcel) = parcel(output, &self.clock)
+                && self.parcels.try_send(parcel).is_err()
+            {
+                self.undelivered += 1;
+            }
+        }
+        recorder.map_or(Ok(()), |recorder| recorder.settle(&self.pipeline))
+    }
+
+    pub(super) fn end(self) -> Summary {
+        drop(self.parcels);
+        let delivered = self.delivery.join().unwrap_or_default();
+        Summary {
+            counts: self.pipeline.counts(),
+            undelivered: self.undelivered + delivered.failed,
+            outputs: delivered.outputs,
+            tallies: self.kernel.tallies(),
+            is_capture_damaged: false,
+        }
+    }
+}
+
+/// What leaves the pipeline's thread of an output.
+pub(super) fn parcel(output: Output, clock: &Clock) -> Option<Parcel> {
+    match output {
+        Output::Told(Told::New(mut alert)) => {
+            clock.correct(&mut alert);
+            Some(Parcel::Alert(alert))
+        }
+        Output::Told(Told::Changed(mut alert)) => {
+            clock.correct(&mut alert);
+            Some(Parcel::Changed(alert))
+        }
+        Output::Notice(text) => Some(Parcel::Notice(text)),
+        Output::Identified(_) | Output::Telling(_) => None,
+    }
+}
