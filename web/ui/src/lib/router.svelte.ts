@@ -37,3 +37,8 @@ export function followLinks(event: MouseEvent): void {
   event.preventDefault();
   go(link.pathname + link.search);
 }
+
+/** Whether the address narrows what is listed; which tab or page is shown does not. */
+export function isFiltered(): boolean {
+  return [...location_.query.keys()].some((name) => !['tab', 'view', 'cursor'].includes(name));
+}
