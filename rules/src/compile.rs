@@ -9,6 +9,7 @@ mod graph;
 mod lower;
 mod net;
 mod paths;
+mod places;
 mod reads;
 mod single;
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! Rules that an opened file's path rules out, all at once: conditions in, for each path the set of those that may hold
 //! out. One walk over the path's beginning and one over its end replace a question to every rule.
 
-use std::{collections::HashMap, rc::Rc};
+use std::collections::HashMap;
 
 use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 
 use super::{
-    check::{Check, Test},
-    graph::{Graph, Node, NodeId},
+    graph::{Graph, NodeId},
     paths::PathPrefixes,
+    places::{self, Walk},
     single::Single,
 };
 
@@ -18,9 +18,6 @@ pub(crate) type Mask = u128;
 
 /// How many rules a mask tells apart.
 pub(crate) const WIDTH: usize = Mask::BITS as usize;
-
-/// Texts that one condition may ask for; with more, no path rules it out.
-const MAX_TEXTS: usize = 1_024;
 
 /// Which rules may hold for a path.
 #[derive(Debug)]
@@ -47,9 +44,6 @@ enum Place {
     Part(Box<str>),
 }
 
-/// Without one of these a condition is false; `None`: it may hold for any path.
-type Places = Option<Rc<[Place]>>;
-
 impl Gate {
     /// For the conditions of opens of one kind, in their order.
     pub(crate) fn new(graph: &Graph, conditions: impl Iterator<Item = NodeId>) -> Self {
@@ -62,12 +56,12 @@ impl Gate {
             parts: Vec::new(),
             doubled_slash: Finder::new("//"),
         };
-        let mut done = HashMap::new();
+        let mut walk = Walk::new(graph);
         let mut parts: HashMap<Box<str>, Mask> = HashMap::new();
         for (position, node) in conditions.take(WIDTH).enumerate() {
             let bit = 1 << position;
             gate.all |= bit;
-            let Some(places) = places(graph, node, &mut done) else {
+            let Some(places) = walk.places(node) else {
                 gate.always |= bit;
                 continue;
             };
@@ -176,58 +170,25 @@ impl Trie {
     }
 }
 
-fn places(graph: &Graph, id: NodeId, done: &mut HashMap<NodeId, Places>) -> Places {
-    if let Some(known) = done.get(&id) {
-        return known.clone();
-    }
-    let result = match graph.node(id) {
-        Node::Const(false) => Some(Rc::from([])),
-        Node::Const(true) | Node::Not(_) => None,
-        Node::Check(index) => of_check(graph.check(*index)).map(Rc::from),
-        Node::And(parts) => {
-            let known = parts.iter().filter_map(|part| places(graph, *part, done));
-            // Any of them is enough.
-            known.min_by_key(|places| {
-                let is_dear = places.iter().any(|place| matches!(place, Place::Part(_)));
-                (is_dear, places.len())
+impl places::Place for Place {
+    fn of_field(field: &str, single: &Single) -> Option<Vec<Self>> {
+        let found = match field {
+            "fd.name" | "fs.path.name" => of_path(single),
+            "fd.directory" => of_folder(single),
+            "fd.filename" => of_file_name(single),
+            _ => None,
+        };
+        // An empty text is in every path.
+        found.filter(|places| {
+            places.iter().all(|place| match place {
+                Self::Whole(text) | Self::Start(text) | Self::End(text) | Self::Part(text) => !text.is_empty(),
             })
-        }
-        Node::Or(parts) => {
-            let each = parts.iter().map(|part| places(graph, *part, done));
-            let all: Option<Vec<Rc<[Place]>>> = each.collect();
-            all.and_then(|all| {
-                let mut all: Vec<Place> = all.iter().flat_map(|places| places.iter().cloned()).collect();
-                all.sort_unstable();
-                all.dedup();
-                (all.len() <= MAX_TEXTS).then(|| Rc::from(all))
-            })
-        }
-    };
-    done.insert(id, result.clone());
-    result
-}
-
-/// What a path must have for a comparison to hold. `None`: nothing, or nothing that can be told.
-fn of_check(check: &Check) -> Option<Vec<Place>> {
-    let Check::Value {
-        test: Test::One { single, .. },
-        ..
-    } = check
-    else {
-        return None;
-    };
-    let found = match check.field()?.field.name {
-        "fd.name" | "fs.path.name" => of_path(single),
-        "fd.directory" => of_folder(single),
-        "fd.filename" => of_file_name(single),
-        _ => None,
-    };
-    // An empty text is in every path.
-    found.filter(|places| {
-        places.iter().all(|place| match place {
-            Place::Whole(text) | Place::Start(text) | Place::End(text) | Place::Part(text) => !text.is_empty(),
         })
-    })
+    }
+
+    fn is_dear(&self) -> bool {
+        matches!(self, Self::Part(_))
+    }
 }
 
 fn of_path(single: &Single) -> Option<Vec<Place>> {

@@ -1,12 +1,10 @@
 //! Which files' reading and writing rules ask for: conditions specialised for opens in, sets of paths out. What cannot be
 //! told is everything, so that a filter made of it never drops what a rule could match.
 
-use std::{collections::HashMap, rc::Rc};
-
 use super::{
-    check::{Check, Test},
-    graph::{Graph, Node, NodeId},
+    graph::{Graph, NodeId},
     paths::PathPrefixes,
+    places::{self, Walk},
     single::Single,
 };
 
@@ -37,9 +35,6 @@ pub struct WritePaths {
     pub names: Vec<String>,
 }
 
-/// Paths that one condition asks for; more than these and it is said to ask for everything.
-const MAX_PATHS: usize = 1_024;
-
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Dots,
@@ -47,9 +42,6 @@ enum Place {
     Prefix(Box<str>),
     Name(Box<str>),
 }
-
-/// `None`: anything.
-type Places = Option<Rc<[Place]>>;
 
 /// What any of `candidates` asks for.
 pub(crate) fn read_paths(graph: &Graph, candidates: impl Iterator<Item = NodeId>) -> ReadPaths {
@@ -91,75 +83,42 @@ pub(crate) fn write_paths(graph: &Graph, candidates: impl Iterator<Item = NodeId
 
 /// `None`: anything.
 fn all_places(graph: &Graph, candidates: impl Iterator<Item = NodeId>) -> Option<Vec<Place>> {
-    let mut done = HashMap::new();
+    let mut walk = Walk::new(graph);
     let mut all: Vec<Place> = Vec::new();
     for node in candidates {
-        all.extend(places(graph, node, &mut done)?.iter().cloned());
+        all.extend(walk.places(node)?.iter().cloned());
     }
     all.sort_unstable();
     all.dedup();
     Some(all)
 }
 
-fn places(graph: &Graph, id: NodeId, done: &mut HashMap<NodeId, Places>) -> Places {
-    if let Some(known) = done.get(&id) {
-        return known.clone();
+impl places::Place for Place {
+    fn of_field(field: &str, single: &Single) -> Option<Vec<Self>> {
+        match field {
+            "fd.name" | "fs.path.name" => of_name(single),
+            "fd.directory" => of_folder(single),
+            "fd.filename" => match single {
+                Single::TextEqual(name) => Some(vec![Self::Name(name.clone())]),
+                Single::TextIn(names) => Some(names.iter().cloned().map(Self::Name).collect()),
+                _ => None,
+            },
+            // No profile speaks of reads, and filters are about writes that it expects: then no deviation has a confidence.
+            "profile.expected" if matches!(single, Single::Bool(false)) => Some(Vec::new()),
+            "profile.confidence" if matches!(single, Single::TextEqual(_) | Single::TextIn(_)) => Some(Vec::new()),
+            "fd.nameraw" | "fs.path.nameraw" => match single {
+                Single::Contains(finder) if finder.needle().windows(2).any(|pair| pair == b"..") => {
+                    Some(vec![Self::Dots])
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
-    let result = match graph.node(id) {
-        Node::Const(false) => Some(Rc::from([])),
-        Node::Const(true) | Node::Not(_) => None,
-        Node::Check(index) => of_check(graph.check(*index)).map(Rc::from),
-        Node::And(parts) => {
-            let parts: Vec<NodeId> = parts.to_vec();
-            let known = parts.into_iter().filter_map(|part| places(graph, part, done));
-            // Any of them is enough; the best looks at places, and at few.
-            known.min_by_key(|places| {
-                let is_vague = |place: &Place| matches!(place, Place::Dots | Place::Name(_));
-                (places.iter().any(is_vague), places.len())
-            })
-        }
-        Node::Or(parts) => {
-            let parts: Vec<NodeId> = parts.to_vec();
-            let mut all: Vec<Place> = Vec::new();
-            let is_known = parts.into_iter().all(|part| {
-                places(graph, part, done).is_some_and(|found| {
-                    all.extend(found.iter().cloned());
-                    true
-                })
-            });
-            all.sort_unstable();
-            all.dedup();
-            (is_known && all.len() <= MAX_PATHS).then(|| Rc::from(all))
-        }
-    };
-    done.insert(id, result.clone());
-    result
-}
 
-fn of_check(check: &Check) -> Option<Vec<Place>> {
-    let Check::Value {
-        test: Test::One { single, .. },
-        ..
-    } = check
-    else {
-        return None;
-    };
-    match check.field()?.field.name {
-        "fd.name" | "fs.path.name" => of_name(single),
-        "fd.directory" => of_folder(single),
-        "fd.filename" => match single {
-            Single::TextEqual(name) => Some(vec![Place::Name(name.clone())]),
-            Single::TextIn(names) => Some(names.iter().cloned().map(Place::Name).collect()),
-            _ => None,
-        },
-        // No profile speaks of reads, and filters are about writes that it expects: then no deviation has a confidence.
-        "profile.expected" if matches!(single, Single::Bool(false)) => Some(Vec::new()),
-        "profile.confidence" if matches!(single, Single::TextEqual(_) | Single::TextIn(_)) => Some(Vec::new()),
-        "fd.nameraw" | "fs.path.nameraw" => match single {
-            Single::Contains(finder) if finder.needle().windows(2).any(|pair| pair == b"..") => Some(vec![Place::Dots]),
-            _ => None,
-        },
-        _ => None,
+    /// The best looks at places.
+    fn is_dear(&self) -> bool {
+        matches!(self, Self::Dots | Self::Name(_))
     }
 }
 

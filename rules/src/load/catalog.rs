@@ -41,12 +41,49 @@ impl<T> Named<T> {
     fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         self.indices.get(name).map(|&index| &mut self.items[index])
     }
+}
 
-    fn push(&mut self, name: &str, item: T) {
-        self.indices.insert(name.to_owned(), self.items.len());
-        self.items.push(item);
+impl<T: Item> Named<T> {
+    /// A new item, or one in the place of an earlier one of that name.
+    fn define(&mut self, mut item: T, number: usize) {
+        *item.order() = Order {
+            index: number,
+            visibility: number,
+        };
+        match self.get_mut(item.name()) {
+            Some(previous) => {
+                item.order().index = previous.order().index;
+                *previous = item;
+            }
+            None => {
+                self.indices.insert(item.name().to_owned(), self.items.len());
+                self.items.push(item);
+            }
+        }
     }
 }
+
+/// What files define by name.
+pub(crate) trait Item {
+    fn name(&self) -> &str;
+    fn order(&mut self) -> &mut Order;
+}
+
+macro_rules! item {
+    ($($kind:ty),*) => {
+        $(impl Item for $kind {
+            fn name(&self) -> &str {
+                &self.name
+            }
+
+            fn order(&mut self) -> &mut Order {
+                &mut self.order
+            }
+        })*
+    };
+}
+
+item!(ListInfo, MacroInfo, RuleInfo);
 
 /// Everything that files define.
 #[derive(Debug, Default)]
@@ -77,25 +114,9 @@ impl Catalog {
         self.next - 1
     }
 
-    pub(crate) fn define_list(&mut self, mut list: ListInfo) {
+    pub(crate) fn define_list(&mut self, list: ListInfo) {
         let number = self.number();
-        match self.lists.get_mut(&list.name) {
-            Some(previous) => {
-                list.order = Order {
-                    index: previous.order.index,
-                    visibility: number,
-                };
-                *previous = list;
-            }
-            None => {
-                list.order = Order {
-                    index: number,
-                    visibility: number,
-                };
-                let name = list.name.clone();
-                self.lists.push(&name, list);
-            }
-        }
+        self.lists.define(list, number);
     }
 
     pub(crate) fn append_list(&mut self, list: ListInfo, item: &str) -> Result<(), Box<Finding>> {
@@ -108,25 +129,9 @@ impl Catalog {
         Ok(())
     }
 
-    pub(crate) fn define_macro(&mut self, mut defined: MacroInfo) {
+    pub(crate) fn define_macro(&mut self, defined: MacroInfo) {
         let number = self.number();
-        match self.macros.get_mut(&defined.name) {
-            Some(previous) => {
-                defined.order = Order {
-                    index: previous.order.index,
-                    visibility: number,
-                };
-                *previous = defined;
-            }
-            None => {
-                defined.order = Order {
-                    index: number,
-                    visibility: number,
-                };
-                let name = defined.name.clone();
-                self.macros.push(&name, defined);
-            }
-        }
+        self.macros.define(defined, number);
     }
 
     pub(crate) fn append_macro(&mut self, added: &MacroInfo, item: &str) -> Result<(), Box<Finding>> {
@@ -165,25 +170,8 @@ impl Catalog {
         for exception in &mut rule.exceptions {
             exception::validate(exception, sources, item, "item must")?;
         }
-        let source = rule.source.clone();
-        let name = rule.name.clone();
-        let place = rule.place.clone();
-        match self.previous_rule(&name, &source, &place, item)? {
-            Some(previous) => {
-                rule.order = Order {
-                    index: previous.order.index,
-                    visibility: number,
-                };
-                *previous = rule;
-            }
-            None => {
-                rule.order = Order {
-                    index: number,
-                    visibility: number,
-                };
-                self.rules.push(&name, rule);
-            }
-        }
+        self.previous_rule(&rule.name, &rule.source, &rule.place, item)?;
+        self.rules.define(rule, number);
         Ok(())
     }
 
