@@ -17,6 +17,7 @@ mod package;
 mod profile;
 mod report;
 pub mod schema;
+mod usage;
 mod verdict;
 mod vulnerability;
 
@@ -41,5 +42,6 @@ pub use profile::{
     PeerScope, Phase, PortSpec, Profile, Program, Subject, Verb, star_matches,
 };
 pub use report::ScanReport;
+pub use usage::{FileUsage, ImageUsage, PackageUse, Reach, Rung, Usage, UsageWindow};
 pub use verdict::{Decision, Verdict, VerdictReason};
 pub use vulnerability::{Advisory, AffectedPackage, FixState, Match, MatchEvidence, Severity, Vulnerability};

@@ -29,6 +29,9 @@ pub struct Profile {
     pub entrypoint: Vec<Program>,
     /// Argument vectors that are the image's health check.
     pub health_check: Option<Vec<String>>,
+    /// Argument vectors of a pod's exec probes and lifecycle hooks, which the node starts in the container.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Vec<String>>,
     /// Names of the workload packs that contributed.
     pub packs: Vec<String>,
     /// What is expected.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, Verdict,
+    BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, UsageWindow, Verdict,
 };
 
 /// Everything that a scan learned about one image.
@@ -40,4 +40,7 @@ pub struct ScanReport {
     pub notes: Vec<Note>,
     /// What the policy decided; `None` when none was asked.
     pub verdict: Option<Verdict>,
+    /// When and how well its containers were watched; `None` when no usage was brought in (`plimsoll scan --runtime`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageWindow>,
 }

@@ -6,3 +6,7 @@ pub const SCAN_REPORT: &str = "plimsoll.scan/v1";
 pub const PROFILE: &str = "plimsoll.profile/v1";
 /// [`crate::Alert`], one JSON document per line on the agent's stdout.
 pub const ALERT: &str = "plimsoll.alert/v1";
+/// [`crate::Usage`], written by `plimsoll agent --usage` and by a server, read by `plimsoll scan --runtime`.
+pub const USAGE: &str = "plimsoll.usage/v1";
+/// What containers were seen to do, written by `plimsoll agent --learn`, read by `plimsoll profile learn`.
+pub const OBSERVED: &str = "plimsoll.observed/v1";

@@ -61,7 +61,7 @@ impl CompiledProfile {
             denials: Default::default(),
             closed: Default::default(),
             applets: HashMap::new(),
-            health_check: health_check_vectors(profile.health_check.as_deref().unwrap_or_default()),
+            health_check: probe_vectors(&profile),
             profile,
         };
         for (position, fact) in compiled.profile.facts.iter().enumerate() {
@@ -248,6 +248,13 @@ fn is_started_by(parent: Option<&str>, process: &Process) -> bool {
         .lineage()
         .find(|ancestor| ancestor.exe != process.exe)
         .is_some_and(|ancestor| ancestor.exe == parent || script_of(ancestor).is_some_and(|script| script == parent))
+}
+
+/// All argument vectors that the node starts in the container: the image's health check, and the pod's probes.
+fn probe_vectors(profile: &Profile) -> Vec<Vec<String>> {
+    let mut vectors = health_check_vectors(profile.health_check.as_deref().unwrap_or_default());
+    vectors.extend(profile.probes.iter().filter(|probe| !probe.is_empty()).cloned());
+    vectors
 }
 
 /// Docker writes `["CMD", …]` or `["CMD-SHELL", command]`; a profile may hold the argument vector itself.

@@ -356,6 +356,7 @@ pub(crate) fn empty_profile(config_digest: Digest) -> Profile {
         health_check: None,
         packs: Vec::new(),
         facts: Vec::new(),
+        probes: Vec::new(),
         denials: Vec::new(),
         facets: Vec::new(),
     }
@@ -395,3 +396,4 @@ pub(crate) fn report(config_digest: Digest, profile: Profile, files: &[&str]) ->
         verdict: None,
     }
 }
+        usage: None,

@@ -144,6 +144,7 @@ fn profile(
         main: main.map(|launch| launch.program),
         entrypoint,
         health_check,
+        probes: Vec::new(),
         packs,
         facts,
         denials,

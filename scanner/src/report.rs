@@ -112,6 +112,7 @@ pub fn assemble(scan: Scan, matches: Option<Vec<Match>>, notes: Vec<Note>, packs
         profile,
         notes: crate::scan::tidy(all_notes),
         verdict: None,
+        usage: None,
     };
     (report, tree)
 }

@@ -365,6 +365,7 @@ impl<'c> Reader<'c> {
                 compared_version: lookup.version.clone(),
                 range: hit.range.clone(),
             },
+            reach: None,
         })
     }
 }

@@ -110,6 +110,7 @@ mod tests {
                 compared_version: "1".to_owned(),
                 range: "any version".to_owned(),
             },
+            reach: None,
         }
     }
 

@@ -45,6 +45,7 @@ fn one(package: u32, id: &str, alias: &str) -> Match {
             compared_version: String::new(),
             range: "any version".to_owned(),
         },
+        reach: None,
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn profile() -> Profile {
         main: Some(program("/usr/bin/redis-server")),
         entrypoint: Vec::new(),
         health_check: None,
+        probes: Vec::new(),
         packs: Vec::new(),
         facts: Vec::new(),
         denials: Vec::new(),

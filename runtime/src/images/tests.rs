@@ -102,6 +102,7 @@ fn an_origin_names_package_and_flaws_unless_the_file_was_replaced() {
             compared_version: String::new(),
             range: String::new(),
         },
+        reach: None,
     };
     report.matches = Some(vec![
         flaw("CVE-1", 0, false),

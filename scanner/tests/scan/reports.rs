@@ -50,6 +50,7 @@ fn found(id: &str, severity: Severity, known_exploited: bool, fix: Option<&str>)
             compared_version: "1:2".to_owned(),
             range: "any version".to_owned(),
         },
+        reach: None,
     }
 }
 

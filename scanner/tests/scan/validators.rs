@@ -143,6 +143,7 @@ fn matched(package: u32, id: &str) -> Match {
             compared_version: id.to_owned(),
             range: id.to_owned(),
         },
+        reach: None,
     }
 }
 
