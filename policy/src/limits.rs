@@ -24,3 +24,10 @@ pub(crate) const MAX_AUDIT_WORDS_CHARS: usize = 500;
 pub(crate) const MAX_OBSERVED: usize = 10_000;
 /// After it did what its profile rules out, a container teaches nothing for as long as an alert stays open without news.
 pub(crate) const LEARNING_PAUSE_NS: u64 = 300_000_000_000;
+
+/// Files of one image whose use is remembered; an image with more in use than that has no unused packages.
+pub(crate) const MAX_USED_FILES: usize = 8_192;
+/// Containers that are named as having done one act; more are not told apart.
+pub(crate) const MAX_OBSERVED_CONTAINERS: usize = 256;
+/// Libraries and programs that are followed from the programs that a profile expects.
+pub(crate) const MAX_REACHED: usize = 20_000;

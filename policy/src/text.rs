@@ -26,6 +26,12 @@ fn is_unsafe(character: char) -> bool {
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A moment in UTC, to the second: `2026-01-31T12:00:00Z`.
+pub fn time_words(time_ns: u64) -> String {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(time_ns)).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Arguments joined by blanks, quoted where a shell would need it, escaped, cut with `…` when long.
 pub fn quote_arguments(args: &[String]) -> String {
     let mut line = String::new();
