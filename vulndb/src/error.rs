@@ -38,7 +38,7 @@ pub enum Error {
         reason: String,
     },
     /// A source of advisories is older than asked for, or its time of import lies in the future.
-    #[error("use vulnerability data of {source_name}: it is of {imported}, more than {max_days} days old")]
+    #[error("use vulnerability data of {source_name}: it is of {imported}, not of the last {max_days} days")]
     TooOld {
         /// The oldest source.
         source_name: String,

@@ -53,10 +53,19 @@ pub struct Background {
     pub kev_added: Option<String>,
     /// FIRST's probability of exploitation within 30 days, 0.0–1.0.
     pub epss: Option<f32>,
+    /// CISA's decision points for SSVC: exploitation (`none`, `poc`, `active`), automatable (`no`, `yes`) and technical
+    /// impact (`partial`, `total`), as `active/yes/total`.
+    pub ssvc: Option<String>,
 }
 
 /// What is known of a CVE beside advisories.
-type Enriched = (Option<String>, Option<f32>, Option<f32>, Option<String>);
+#[derive(Default)]
+struct Enriched {
+    kev_added: Option<String>,
+    epss: Option<f32>,
+    cvss: Option<(f32, String)>,
+    ssvc: Option<String>,
+}
 
 /// A record's change, its severities for the package and as a whole, its score and vector.
 type Judged = (String, i64, i64, Option<f32>, Option<String>);
@@ -127,10 +136,10 @@ impl Database {
             )
             .optional()?
             .unwrap_or_default();
-        let (kev_added, epss, other_score, other_vector) = self.enriched(&one.vulnerability.id)?;
+        let enriched = self.enriched(&one.vulnerability.id)?;
         let own = score.zip(vector).map(|pair| (pair, evidence.source.as_str()));
         let cvss = own
-            .or_else(|| other_score.zip(other_vector).map(|pair| (pair, "cvss")))
+            .or_else(|| enriched.cvss.map(|pair| (pair, "cvss")))
             .map(|((score, vector), by)| (score, vector, by.to_owned()));
         Ok(Some(Background {
             modified,
@@ -138,8 +147,9 @@ impl Database {
             is_stale,
             severity_basis: basis(of_package, of_record, cvss.is_some()),
             cvss,
-            kev_added,
-            epss,
+            kev_added: enriched.kev_added,
+            epss: enriched.epss,
+            ssvc: enriched.ssvc,
         }))
     }
 
@@ -147,9 +157,17 @@ impl Database {
         let found = self
             .connection
             .query_row(
-                "SELECT kev_added, epss, cvss, vector FROM enrichment WHERE cve = ?1",
+                "SELECT kev_added, epss, cvss, vector, ssvc FROM enrichment WHERE cve = ?1",
                 [cve],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                |row| {
+                    let (score, vector): (Option<f32>, Option<String>) = (row.get(2)?, row.get(3)?);
+                    Ok(Enriched {
+                        kev_added: row.get(0)?,
+                        epss: row.get(1)?,
+                        cvss: score.zip(vector),
+                        ssvc: row.get(4)?,
+                    })
+                },
             )
             .optional()?;
         Ok(found.unwrap_or_default())

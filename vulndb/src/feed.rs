@@ -2,6 +2,7 @@
 
 mod amazon;
 mod arch;
+mod csaf;
 mod cvss;
 mod debian;
 mod distro_info;
@@ -9,6 +10,7 @@ mod epss;
 mod friendsofphp;
 mod kev;
 mod nvd;
+mod oracle;
 mod osv;
 mod pypa;
 mod redhat;
@@ -18,7 +20,9 @@ mod rubysec;
 mod rustsec;
 mod secdb;
 pub(crate) mod security_support;
+pub(crate) mod ssvc;
 mod ubuntu;
+pub(crate) mod ubuntu_tracker;
 
 use plimsoll_model::{FixState, Severity};
 
@@ -30,7 +34,7 @@ pub(crate) trait Feed: Sync {
     /// Its name: the module's.
     fn name(&self) -> &'static str;
 
-    /// Whether a file with this name (without `.zst` or `.gz`) and these first bytes is one of its files.
+    /// Whether a file with this name (without `.zst`, `.gz` or `.bz2`) and these first bytes is one of its files.
     fn recognises(&self, file_name: &str, head: &[u8]) -> bool;
 
     /// How its files fall into documents.
@@ -69,12 +73,16 @@ pub(crate) const ALL: &[&dyn Feed] = &[
     &epss::Epss,
     &cvss::Cvss,
     &nvd::Nvd,
+    &ssvc::Ssvc,
+    &oracle::Oracle,
+    &csaf::Csaf,
     &secdb::Secdb,
     &amazon::Amazon,
     &arch::Arch,
     &redhat::RedHat,
     &rocky::Rocky,
     &ubuntu::Ubuntu,
+    &ubuntu_tracker::UbuntuTracker,
     &debian::Debian,
     &pypa::Pypa,
     &rubysec::RubySec,
@@ -213,6 +221,8 @@ pub(crate) struct Enrichment {
     pub(crate) epss: Option<f32>,
     /// Base score and vector.
     pub(crate) cvss: Option<(f32, String)>,
+    /// CISA's decision points, as [`ssvc::answers`] writes them.
+    pub(crate) ssvc: Option<&'static str>,
     /// The feed.
     pub(crate) source: &'static str,
 }

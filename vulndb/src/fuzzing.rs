@@ -14,6 +14,7 @@ pub type Parser = (&'static str, fn(&[u8]), &'static [&'static str]);
 pub const PARSERS: &[Parser] = &[
     ("feed-amazon", |b| read("amazon", "alas.json", b), &[]),
     ("feed-arch", |b| read("arch", "arch.json", b), &[]),
+    ("feed-csaf", |b| read("csaf", "CVE-2026-1.json", b), &[]),
     ("feed-cvss", |b| read("cvss", "cvss.csv", b), &[]),
     ("feed-debian", |b| read("debian", "debian.json", b), &[]),
     ("feed-distro-info", |b| read("distro_info", "debian.csv", b), &[]),
@@ -24,6 +25,7 @@ pub const PARSERS: &[Parser] = &[
         &[],
     ),
     ("feed-kev", |b| read("kev", "kev.json", b), &[]),
+    ("feed-oracle", |b| read("oracle", "elsa.xml", b), &[]),
     ("feed-osv", |b| read("osv", "all.json", b), &[]),
     ("feed-pypa", |b| read("pypa", "PYSEC-2026-1.yaml", b), &[]),
     ("feed-redhat", |b| read("redhat", "cve.json", b), &[]),
@@ -31,11 +33,13 @@ pub const PARSERS: &[Parser] = &[
     ("feed-ruby", |b| read("rubysec", "CVE-2026-1.yml", b), &[]),
     ("feed-rust", |b| read("rustsec", "RUSTSEC-2026-0001.md", b), &[]),
     ("feed-secdb", |b| read("secdb", "main.json", b), &[]),
+    ("feed-ssvc", |b| read("ssvc", "CVE-2026-1.json", b), &[]),
     (
         "feed-support",
         |b| read("security_support", "security-support-limited", b),
         &[],
     ),
+    ("feed-tracker", |b| read("ubuntu_tracker", "CVE-2026-1000", b), &[]),
     ("feed-ubuntu", |b| read("ubuntu", "USN-1-1.json", b), &[]),
     ("versions", versions, &[]),
     (

@@ -29,7 +29,7 @@ mod update;
 pub mod version;
 mod vex;
 
-pub use age::DEFAULT_MAX_AGE;
+pub use age::{DEFAULT_MAX_AGE, SourceAge};
 pub use database::{Database, SearchRow, SourceStatus, Status, default_path};
 pub use delta::{apply_delta, database_digest, write_delta};
 pub use error::Error;

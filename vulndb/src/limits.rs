@@ -15,6 +15,15 @@ pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// zstd window, as a power of two, that a feed file may ask for: 128 MiB of memory.
 pub(crate) const MAX_ZSTD_WINDOW_LOG: u32 = 27;
 
+/// Nesting of an XML document's elements. OVAL's criteria have about 12 levels.
+pub(crate) const MAX_XML_DEPTH: usize = 64;
+
+/// Nesting of a CSAF product tree. The deepest real one has 4 levels.
+pub(crate) const MAX_BRANCH_DEPTH: usize = 32;
+
+/// Longest CSAF document, in bytes. Red Hat's longest record of a CVE has about 40 MiB.
+pub(crate) const MAX_CSAF_BYTES: usize = 128 << 20;
+
 /// Files below the folders of one import. OSV's complete export has about 500,000.
 pub(crate) const MAX_FILES: usize = 2_000_000;
 

@@ -145,7 +145,7 @@ fn count<'r>(records: impl Iterator<Item = &'r Record>) -> BTreeMap<String, u64>
 }
 
 /// Old enrichments, and those that arrive, per source.
-fn count_enrichments(old: &Content, arrivals: &[Arrival]) -> [(&'static str, u64, u64); 3] {
+fn count_enrichments(old: &Content, arrivals: &[Arrival]) -> [(&'static str, u64, u64); 4] {
     let before = |test: fn(&tables::Enriched) -> bool| old.enrichments.values().filter(|one| test(one)).count() as u64;
     let after = |name: &str| {
         let batches = arrivals.iter().map(|arrival| &arrival.content.batch);
@@ -156,6 +156,7 @@ fn count_enrichments(old: &Content, arrivals: &[Arrival]) -> [(&'static str, u64
         ("kev", before(|one| one.kev_added.is_some()), after("kev")),
         ("epss", before(|one| one.epss.is_some()), after("epss")),
         ("cvss", before(|one| one.cvss.is_some()), after("cvss")),
+        ("ssvc", before(|one| one.ssvc.is_some()), after("ssvc")),
     ]
 }
 
@@ -203,6 +204,9 @@ fn drop_replaced(old: &mut Content, replaced: &Replaced, shrunk: &BTreeSet<Strin
         }
         if is_dropped("cvss") {
             one.cvss = None;
+        }
+        if is_dropped("ssvc") {
+            one.ssvc = None;
         }
     }
     old.enrichments.retain(|_, one| *one != tables::Enriched::default());
@@ -297,6 +301,7 @@ pub(crate) fn fill_counts(mut tables: tables::Tables) -> tables::Tables {
     counts.insert("kev", (known(|row| row.kev_added.is_some()), ""));
     counts.insert("epss", (known(|row| row.epss.is_some()), ""));
     counts.insert("cvss", (known(|row| row.cvss.is_some()), ""));
+    counts.insert("ssvc", (known(|row| row.ssvc.is_some()), ""));
     for row in tables.support.values() {
         counts.entry(row.source).or_default().0 += 1;
     }

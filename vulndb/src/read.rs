@@ -78,12 +78,15 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Err
 }
 
 /// How files of feeds are called, without the ending of their compression.
-const ENDINGS: &[&str] = &[".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md", ".zip"];
+const ENDINGS: &[&str] = &[
+    ".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md", ".xml", ".zip",
+];
 
 fn is_called_like_data(path: &Path) -> bool {
     let name = plain_name(path);
     let is_list = name.starts_with(feed::security_support::PREFIX);
-    !name.starts_with('.') && (is_list || ENDINGS.iter().any(|end| name.ends_with(end)))
+    let is_tracked = name.starts_with(feed::ubuntu_tracker::PREFIX) && !name.contains('.');
+    !name.starts_with('.') && (is_list || is_tracked || ENDINGS.iter().any(|end| name.ends_with(end)))
 }
 
 /// The file's name without the ending of its compression.
@@ -92,6 +95,7 @@ fn plain_name(path: &Path) -> String {
     let name = name
         .strip_suffix(".zst")
         .or_else(|| name.strip_suffix(".gz"))
+        .or_else(|| name.strip_suffix(".bz2"))
         .unwrap_or(&name);
     name.to_owned()
 }
@@ -179,6 +183,9 @@ fn open(path: &Path) -> std::io::Result<Box<dyn Read + Send>> {
     }
     if start.starts_with(&[0x1f, 0x8b]) {
         return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(file)));
+    }
+    if start.starts_with(b"BZh") {
+        return Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(file)));
     }
     Ok(Box::new(file))
 }

@@ -7,11 +7,11 @@ use rayon::slice::ParallelSliceMut as _;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::Error;
-use crate::feed::{Affected, Record, Support};
+use crate::feed::{Affected, Record, Support, ssvc};
 use crate::tables::{self, Content, Enriched, SourceRow, Tables};
 
 /// `PRAGMA user_version`: raised with every change of the schema.
-pub(crate) const SCHEMA_VERSION: i64 = 3;
+pub(crate) const SCHEMA_VERSION: i64 = 4;
 
 /// `PRAGMA application_id`: says that the file is ours ("PLMS").
 pub(crate) const APPLICATION_ID: i64 = 0x504c_4d53;
@@ -35,7 +35,8 @@ CREATE TABLE affected (
 ) WITHOUT ROWID;
 CREATE TABLE alias (name TEXT NOT NULL, advisory INTEGER NOT NULL, PRIMARY KEY (name, advisory)) WITHOUT ROWID;
 CREATE TABLE text (name TEXT PRIMARY KEY, summary TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE enrichment (cve TEXT PRIMARY KEY, kev_added TEXT, epss REAL, cvss REAL, vector TEXT) WITHOUT ROWID;
+CREATE TABLE enrichment (cve TEXT PRIMARY KEY, kev_added TEXT, epss REAL, cvss REAL, vector TEXT, ssvc TEXT)
+  WITHOUT ROWID;
 CREATE TABLE coverage (ecosystem INTEGER NOT NULL, source TEXT NOT NULL, PRIMARY KEY (ecosystem, source)) WITHOUT ROWID;
 CREATE TABLE support (
   ecosystem TEXT NOT NULL, package TEXT NOT NULL, kind INTEGER NOT NULL, last_version TEXT NOT NULL, ended TEXT NOT NULL,
@@ -163,7 +164,7 @@ fn write_affected(connection: &Connection, tables: &Tables) -> rusqlite::Result<
 }
 
 fn write_enrichments(connection: &Connection, enrichments: &BTreeMap<String, Enriched>) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare("INSERT INTO enrichment VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = connection.prepare("INSERT INTO enrichment VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for (cve, enriched) in enrichments {
         let cvss = enriched.cvss.as_ref();
         insert.execute(params![
@@ -172,6 +173,7 @@ fn write_enrichments(connection: &Connection, enrichments: &BTreeMap<String, Enr
             enriched.epss.map(|epss| (f64::from(epss) * 1e5).round() / 1e5),
             cvss.map(|(score, _)| tenths(*score)),
             cvss.map(|(_, vector)| vector),
+            enriched.ssvc,
         ])?;
     }
     Ok(())
@@ -318,6 +320,7 @@ fn load_from(connection: &Connection) -> rusqlite::Result<Content> {
                 kev_added: row.get(1)?,
                 epss: row.get(2)?,
                 cvss: score.zip(vector),
+                ssvc: row.get::<_, Option<String>>(5)?.as_deref().and_then(ssvc::known),
             };
             Ok((row.get(0)?, enriched))
         })?

@@ -34,6 +34,7 @@ pub(crate) const SOURCES: &[&str] = &[
     "kev",
     "epss",
     "cvss",
+    "ssvc",
     "debian-support",
     "distro-info",
 ];
@@ -62,6 +63,8 @@ pub(crate) struct Enriched {
     pub(crate) kev_added: Option<String>,
     pub(crate) epss: Option<f32>,
     pub(crate) cvss: Option<(f32, String)>,
+    /// CISA's decision points: `active/yes/total`.
+    pub(crate) ssvc: Option<&'static str>,
 }
 
 impl Enriched {
@@ -70,6 +73,7 @@ impl Enriched {
         self.kev_added = enrichment.kev_added.or(self.kev_added.take());
         self.epss = enrichment.epss.or(self.epss);
         self.cvss = enrichment.cvss.or(self.cvss.take());
+        self.ssvc = enrichment.ssvc.or(self.ssvc);
     }
 }
 

@@ -13,8 +13,7 @@ use plimsoll_model::{Match, Sbom};
 use serde_json::Value;
 
 pub use openvex::write_openvex;
-use purl::Purl;
-pub(crate) use purl::qualifier;
+pub(crate) use purl::{Purl, qualifier};
 
 use crate::limits::{MAX_VEX_BYTES, MAX_VEX_STATEMENTS};
 

@@ -153,6 +153,46 @@ fn the_age_is_that_of_the_oldest_source_that_the_image_needs() {
         .unwrap();
     let with_a_crate = bookworm("a", "1", PackageKind::Cargo);
     assert!(database.check_age_for(&with_a_crate, now, DEFAULT_MAX_AGE).is_err());
+    // What a policy judges is the same source's age.
+    let days = |sbom: &Sbom, now| {
+        let oldest = database.oldest_for(sbom, now).unwrap().unwrap();
+        (oldest.source, oldest.age_s / 86_400)
+    };
+    let day = |text: &str| text.parse().unwrap();
+    let bookworm_only = bookworm("pdns", "1", PackageKind::Dpkg);
+    assert_eq!(
+        days(&bookworm_only, day("2026-11-24T00:00:00Z")),
+        ("debian".to_owned(), 2)
+    );
+    assert_eq!(
+        days(&with_a_crate, day("2026-11-24T00:00:00Z")),
+        ("rustsec".to_owned(), 327)
+    );
+    // Nothing that the database speaks of: all of its sources count.
+    let empty = Sbom {
+        os: None,
+        packages: Vec::new(),
+    };
+    assert_eq!(days(&empty, day("2026-11-24T00:00:00Z")), ("rustsec".to_owned(), 327));
+    assert!(database.check_age_for(&empty, now, DEFAULT_MAX_AGE).is_err());
+}
+
+#[test]
+fn a_database_of_the_future_is_too_old_whatever_the_limit() {
+    let case = Case::new();
+    let debian = case.file("a.jsonl", &debian(0..10, ""));
+    case.import(&[debian], NOW, false, false);
+    let database = Database::open(&case.database()).unwrap();
+    let sbom = bookworm("pdns", "1", PackageKind::Dpkg);
+    let check = |now: &str, days: u64| {
+        let limit = Duration::from_secs(days * 86_400);
+        database.check_age_for(&sbom, now.parse().unwrap(), limit)
+    };
+    // Half a day ahead of this machine is a clock; a year is no proof of youth.
+    check("2026-11-21T12:00:00Z", 5).unwrap();
+    let error = check("2025-11-22T00:00:00Z", 100_000).unwrap_err();
+    assert!(matches!(&error, Error::TooOld { .. }), "{error}");
+    assert!(error.to_string().contains("2026-11-22"), "{error}");
 }
 
 fn bookworm(name: &str, version: &str, kind: PackageKind) -> Sbom {

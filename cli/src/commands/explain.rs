@@ -188,10 +188,21 @@ fn match_text(one: &Match, report: &ScanReport, background: Option<&Background>)
             &format!("{:.2} % chance of exploitation within 30 days", epss * 100.0),
         );
     }
+    if let Some(ssvc) = background.and_then(|background| background.ssvc.as_deref()) {
+        block.line("SSVC", &ssvc_text(ssvc));
+    }
     if let Some(package) = package {
         package_lines(&mut block, package, report);
     }
     Ok(block.0)
+}
+
+/// `active/yes/total` in words.
+fn ssvc_text(answers: &str) -> String {
+    let mut answers = answers.split('/');
+    let mut next = || answers.next().unwrap_or("unknown");
+    let (exploitation, automatable, impact) = (next(), next(), next());
+    format!("exploitation {exploitation}, automatable {automatable}, technical impact {impact} (CISA)")
 }
 
 fn advisory_text(one: &Match, background: Option<&Background>) -> String {

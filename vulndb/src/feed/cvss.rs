@@ -1,6 +1,7 @@
-//! CVSS vectors of CVEs beside advisories: NVD's (in VulnerableCode's export) and CISA's (vulnrichment), as CSV.
+//! CVSS vectors of CVEs beside advisories: NVD's (in VulnerableCode's export) and CISA's (vulnrichment, with its decision
+//! points), as CSV.
 
-use super::{Batch, Enrichment, Feed, Framing, is_cve};
+use super::{Batch, Enrichment, Feed, Framing, is_cve, ssvc};
 use crate::cvss;
 
 /// `cve,system,score,vector,source` or `cve,cvss31_vector,…` lines.
@@ -31,12 +32,22 @@ impl Feed for Cvss {
         if !is_cve(cve) {
             return Err("the first column is no CVE id".to_owned());
         }
-        let vector = match cells.get(4) {
+        let (vector, ssvc) = match cells.get(4) {
             // NVD judges the fault itself; others judge it in their product.
-            Some(&"nvd") => cells[3],
-            _ if second.starts_with("CVSS:") => second,
+            Some(&"nvd") => (cells[3], None),
+            Some(impact) if second.is_empty() || second.starts_with("CVSS:") => {
+                (second, ssvc::answers(cells[2], cells[3], impact))
+            }
             _ => return Ok(()),
         };
+        if let Some(ssvc) = ssvc {
+            batch.enrichments.push(Enrichment {
+                cve: cve.to_owned(),
+                ssvc: Some(ssvc),
+                source: "ssvc",
+                ..Enrichment::default()
+            });
+        }
         if let Some(score) = cvss::score(vector) {
             batch.enrichments.push(Enrichment {
                 cve: cve.to_owned(),

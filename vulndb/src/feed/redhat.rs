@@ -107,11 +107,15 @@ impl Feed for RedHat {
     }
 }
 
-/// `cpe:/o:redhat:enterprise_linux:9` and its add-ons.
 fn ecosystem(cpe: &str) -> Option<String> {
+    release(cpe).map(|major| format!("Red Hat:{major}"))
+}
+
+/// The major release of `cpe:/o:redhat:enterprise_linux:9` and its add-ons.
+pub(super) fn release(cpe: &str) -> Option<&str> {
     let release = cpe.split_once(":redhat:enterprise_linux:")?.1;
     let major = release.split([':', '.']).next()?;
-    (!major.is_empty()).then(|| format!("Red Hat:{major}"))
+    (!major.is_empty() && major.bytes().all(|byte| byte.is_ascii_digit())).then_some(major)
 }
 
 /// `kernel-0:4.18.0-80.el8` → name, version with epoch.

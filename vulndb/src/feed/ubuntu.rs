@@ -26,11 +26,12 @@ struct Candidate {
     packages: BTreeMap<String, BTreeMap<String, Status>>,
 }
 
+/// What the tracker says of a package in a release.
 #[derive(Deserialize)]
-struct Status {
-    status: String,
+pub(super) struct Status {
+    pub(super) status: String,
     #[serde(default)]
-    note: String,
+    pub(super) note: String,
 }
 
 impl Feed for Ubuntu {
@@ -59,30 +60,43 @@ impl Feed for Ubuntu {
             .values()
             .filter_map(|text| text.split_whitespace().next());
         record.cvss = cvss::newest(vectors);
-        for (release, packages) in &candidate.packages {
-            let (pro, codename) = release
-                .split_once('/')
-                .map_or((false, release.as_str()), |(_, name)| (true, name));
-            let Some(number) = release_number(codename) else {
-                continue;
-            };
-            for (name, status) in packages {
-                // Ubuntu Pro's word counts only where the release itself has none.
-                let is_judged = candidate
-                    .packages
-                    .get(codename)
-                    .is_some_and(|own| own.contains_key(name));
-                if pro && is_judged {
-                    continue;
-                }
-                record
-                    .affected
-                    .extend(affected(&format!("Ubuntu:{number}"), name, status)?);
-            }
-        }
+        add_packages(&candidate.packages, &mut record)?;
         batch.records.push(record);
         Ok(())
     }
+}
+
+/// Adds what all statuses say, by release and package.
+pub(super) fn add_packages(
+    all: &BTreeMap<String, BTreeMap<String, Status>>,
+    record: &mut Record,
+) -> Result<(), String> {
+    for (release, packages) in all {
+        // FIPS builds are packages of their own.
+        if release.starts_with("fips") {
+            continue;
+        }
+        // `esm-infra/xenial`; `trusty/esm` is how the first of them was written.
+        let (pro, codename) = match release.split_once('/') {
+            Some((codename, "esm")) => (true, codename),
+            Some((_, codename)) => (true, codename),
+            None => (false, release.as_str()),
+        };
+        let Some(number) = release_number(codename) else {
+            continue;
+        };
+        for (name, status) in packages {
+            // Ubuntu Pro's word counts only where the release itself has none.
+            let is_judged = all.get(codename).is_some_and(|own| own.contains_key(name));
+            if pro && is_judged {
+                continue;
+            }
+            record
+                .affected
+                .extend(affected(&format!("Ubuntu:{number}"), name, status)?);
+        }
+    }
+    Ok(())
 }
 
 /// What a status says; `None` for packages that a release does not have or that never had the fault.

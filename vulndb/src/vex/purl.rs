@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// A package URL in its parts, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Purl {
+pub(crate) struct Purl {
     kind: String,
     /// Namespace and name.
     name: String,
@@ -14,7 +14,7 @@ pub(super) struct Purl {
 
 impl Purl {
     /// `None` when the text is no package URL.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
         let rest = rest.split('#').next().unwrap_or(rest);
         let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
@@ -40,6 +40,26 @@ impl Purl {
             version,
             kind,
         })
+    }
+
+    /// `rpm`.
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Namespace and name: `redhat/sudo`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `None` where every version is meant.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What one of its qualifiers says.
+    pub(crate) fn qualifier(&self, key: &str) -> Option<&str> {
+        self.qualifiers.get(key).map(String::as_str)
     }
 
     /// Whether this one, of which version and qualifiers may be left open, means the other.
