@@ -205,7 +205,7 @@ struct Found {
     matches: Option<Vec<Match>>,
     /// What it could not judge.
     notes: Vec<Note>,
-    /// Age of its newest record in whole days; `None` when it does not say.
+    /// Age in whole days of the oldest source that the image needs; `None` when there is none.
     data_age_days: Option<u64>,
     /// Why the data is too old to rely on; what it says is reported all the same.
     stale: Option<Failure>,
@@ -218,22 +218,14 @@ fn find_vulnerabilities(db: Option<PathBuf>, max_age_days: u64, sbom: &Sbom) -> 
     let database = Database::open(&db.unwrap_or_else(default_path)).map_err(failed)?;
     let (matches, notes) = database.find_matches(sbom).map_err(failed)?;
     let max_age = Duration::from_secs(max_age_days.saturating_mul(SECONDS_A_DAY));
-    let stale = database
-        .check_age_for(sbom, jiff::Timestamp::now(), max_age)
-        .map_err(failed)
-        .err();
-    let status = database.status().map_err(failed)?;
-    let newest = status
-        .sources
-        .iter()
-        .filter_map(|source| source.newest.parse::<jiff::Timestamp>().ok())
-        .max();
-    let age = newest.map(|newest| jiff::Timestamp::now().duration_since(newest).as_hours() / 24);
+    let now = jiff::Timestamp::now();
+    let stale = database.check_age_for(sbom, now, max_age).map_err(failed).err();
+    let oldest = database.oldest_for(sbom, now).map_err(failed)?;
     Ok(Found {
         matches: Some(matches),
         notes,
-        // A feed from the future is as fresh as can be.
-        data_age_days: age.map(|days| u64::try_from(days).unwrap_or(0)),
+        // Less than nothing is a clock that is a little ahead.
+        data_age_days: oldest.map(|oldest| u64::try_from(oldest.age_s).unwrap_or(0) / SECONDS_A_DAY),
         stale,
     })
 }
