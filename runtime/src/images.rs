@@ -1,16 +1,17 @@
 //! Scan reports by digest: a folder of `plimsoll scan -o json` files in, profiles and origins of executables out.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use plimsoll_model::{
-    ContainerImage, Digest, ExeFile, ExecutableOrigin, Note, NoteKind, Process, ScanReport, Severity, schema,
+    ContainerImage, Digest, ExeFile, ExecutableOrigin, MatchEvidence, Note, NoteKind, Process, ScanReport, Severity,
+    schema,
 };
 use plimsoll_policy::{CompiledProfile, KnownFiles};
 
@@ -41,16 +42,38 @@ pub enum ReportSource {
 }
 
 impl KnownImage {
-    /// Indexes a report.
+    /// Indexes a report. What nobody asks for while containers run is let go: it is most of a report.
     pub fn new(mut report: ScanReport, source: ReportSource) -> Self {
-        // The list of files says which package owns one; the packages' own lists are most of a report.
+        let files = KnownFiles::new(&report.files);
+        let profile = CompiledProfile::new(report.profile.clone());
+        report.findings = Vec::new();
+        report.notes = Vec::new();
         for package in &mut report.sbom.packages {
+            // The list of files says which package owns one.
             package.files = Vec::new();
+            package.licences = Vec::new();
+            package.maintainer = None;
+        }
+        for file in &mut report.files {
+            file.elf = None;
+            file.link_target = None;
+        }
+        for found in report.matches.iter_mut().flatten() {
+            found.vulnerability.summary = String::new();
+            found.vulnerability.aliases = Vec::new();
+            found.evidence = MatchEvidence {
+                advisory: String::new(),
+                source: String::new(),
+                ecosystem: String::new(),
+                compared_name: String::new(),
+                compared_version: String::new(),
+                range: String::new(),
+            };
         }
         Self {
-            profile: CompiledProfile::new(report.profile.clone()),
-            files: KnownFiles::new(&report.files),
             report,
+            profile,
+            files,
             source,
         }
     }
@@ -104,11 +127,19 @@ impl KnownImage {
 #[derive(Debug, Default)]
 pub struct Images {
     folders: Vec<(PathBuf, ReportSource)>,
-    images: Vec<Arc<KnownImage>>,
+    images: Vec<Held>,
     /// By config digest, then manifest digest: positions in `images`, later files win.
     by_digest: HashMap<Digest, usize>,
     by_layers: HashMap<Vec<Digest>, usize>,
-    read: HashSet<(PathBuf, u64, Option<std::time::SystemTime>)>,
+    /// Files as they were when they were read.
+    read: HashMap<PathBuf, (u64, Option<SystemTime>)>,
+}
+
+#[derive(Debug)]
+struct Held {
+    image: Arc<KnownImage>,
+    /// Where it was read; `None` when it came another way.
+    path: Option<PathBuf>,
 }
 
 impl Images {
@@ -136,18 +167,50 @@ impl Images {
 
     /// Adds one report. What came from elsewhere does not replace a report of this machine.
     pub fn add(&mut self, report: ScanReport, source: ReportSource) {
-        let position = self.images.len();
-        let is_kept = |known: &usize| source != ReportSource::Folder && self.images[*known].source != source;
-        let digests = [report.image.manifest_digest, Some(report.image.config_digest)];
-        for digest in digests.into_iter().flatten() {
+        self.hold(report, source, None);
+    }
+
+    /// A file that was read before has been written anew: its report takes the old one's place.
+    fn hold(&mut self, report: ScanReport, source: ReportSource, path: Option<PathBuf>) {
+        let held = Held {
+            image: Arc::new(KnownImage::new(report, source)),
+            path,
+        };
+        let before = match &held.path {
+            Some(path) => self.images.iter().position(|one| one.path.as_ref() == Some(path)),
+            None => None,
+        };
+        match before {
+            Some(position) => {
+                self.images[position] = held;
+                // It may be about another image now.
+                self.by_digest.clear();
+                self.by_layers.clear();
+                (0..self.images.len()).for_each(|position| self.index(position));
+            }
+            None => {
+                self.images.push(held);
+                self.index(self.images.len() - 1);
+            }
+        }
+    }
+
+    fn index(&mut self, position: usize) {
+        let image = Arc::clone(&self.images[position].image);
+        let is_kept =
+            |known: &usize| image.source != ReportSource::Folder && self.images[*known].image.source != image.source;
+        let identity = &image.report.image;
+        for digest in [identity.manifest_digest, Some(identity.config_digest)]
+            .into_iter()
+            .flatten()
+        {
             if !self.by_digest.get(&digest).is_some_and(is_kept) {
                 self.by_digest.insert(digest, position);
             }
         }
-        if !self.by_layers.get(&report.image.diff_ids).is_some_and(is_kept) {
-            self.by_layers.insert(report.image.diff_ids.clone(), position);
+        if !self.by_layers.get(&identity.diff_ids).is_some_and(is_kept) {
+            self.by_layers.insert(identity.diff_ids.clone(), position);
         }
-        self.images.push(Arc::new(KnownImage::new(report, source)));
     }
 
     /// How many reports there are.
@@ -166,7 +229,7 @@ impl Images {
         let position = by(image.config_digest)
             .or_else(|| by(image.manifest_digest))
             .or_else(|| self.by_layers.get(diff_ids).filter(|_| !diff_ids.is_empty()))?;
-        self.images.get(*position).cloned()
+        self.images.get(*position).map(|held| Arc::clone(&held.image))
     }
 
     /// Reads files that are new or changed, and that nobody has written to for `rest`: a scan may be writing one now.
@@ -192,21 +255,25 @@ impl Images {
         let data = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let changed = data.modified().ok();
         let is_fresh = changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age < rest));
-        if is_fresh || !self.read.insert((path.to_owned(), data.len(), changed)) {
+        let look = (data.len(), changed);
+        let before = self.read.get(path);
+        if is_fresh || before == Some(&look) {
             return None;
         }
+        let is_new = before.is_none();
+        self.read.insert(path.to_owned(), look);
         let name = path.display().to_string();
         if data.len() > MAX_REPORT_BYTES {
             let text = format!("is over {MAX_REPORT_BYTES} bytes");
             return Some(Note::new(NoteKind::Limit, name, text));
         }
-        if self.images.len() >= MAX_REPORTS {
+        if is_new && self.images.len() >= MAX_REPORTS {
             let text = format!("is one more than {MAX_REPORTS} reports");
             return Some(Note::new(NoteKind::Limit, name, text));
         }
         match read_report(path) {
             Ok(report) => {
-                self.add(report, source);
+                self.hold(report, source, Some(path.to_owned()));
                 None
             }
             Err(reason) => Some(Note::new(NoteKind::Unreadable, name, reason)),
@@ -237,10 +304,12 @@ fn read_report(path: &Path) -> Result<ScanReport, String> {
     Ok(report)
 }
 
+mod broker;
 mod puller;
 
-pub use puller::PullOptions;
+pub use broker::{Broker, ChildOptions, serve};
 pub(crate) use puller::Puller;
+pub use puller::{PullOptions, Runner};
 
 #[cfg(test)]
 mod tests;

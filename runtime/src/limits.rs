@@ -116,8 +116,8 @@ pub(crate) const MAX_HEARTBEAT_ROWS: usize = 200;
 /// See [`MAX_HEARTBEAT_ROWS`].
 pub(crate) const MAX_HEARTBEAT_CONTAINERS: usize = 2_000;
 
-/// Running containers of images without report that are looked at again.
-pub(crate) const MAX_UNREPORTED: usize = 4_096;
+/// Running containers whose images' reports are looked for again, since they may come or change.
+pub(crate) const MAX_WATCHED: usize = 4_096;
 /// How often.
 pub(crate) const RECHECK: std::time::Duration = std::time::Duration::from_secs(3);
 /// A report that was written to so recently may not be whole yet.

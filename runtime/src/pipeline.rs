@@ -229,7 +229,7 @@ impl Pipeline {
         self.drain_told(out);
     }
 
-    /// The scan of a running container's image came: from now on its profile judges.
+    /// The scan of a running container's image came, or a newer one: from now on its profile judges.
     fn report(&mut self, cgroup_id: u64, image: Arc<KnownImage>, out: &mut Vec<Output>) {
         let Some(Place::Container(id)) = self.places.get(&cgroup_id) else {
             return;
@@ -242,13 +242,21 @@ impl Pipeline {
         sandbox.learn(image, |key| tree.process(key));
         self.counts.known_images += 1;
         let text = format!(
-            "container {} has a scan report now: its profile judges it",
+            "container {} has {word} scan report now: its profile judges it",
             sandbox.container.name
         );
+        self.unguard_all(&id, out);
         out.push(Output::Notice(text));
         self.guard_all(&id, out);
     }
 
+        let word = match sandbox.image {
+            Some(_) => "another",
+            None => {
+                self.counts.known_images += 1;
+                "a"
+            }
+        };
     /// Other rules from the next event on, and where the kernel side was replaced, who makes its policies: all processes get
     /// theirs anew.
     pub(crate) fn change_rules(&mut self, rules: Arc<RuleSet>, guard: Option<Option<Guard>>, out: &mut Vec<Output>) {

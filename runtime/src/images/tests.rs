@@ -54,6 +54,32 @@ fn a_folder_that_is_not_there_yet_is_empty() {
 }
 
 #[test]
+fn a_report_that_is_written_anew_takes_the_old_ones_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.json");
+    let mut report = redis_report();
+    fs::write(&path, serde_json::to_vec(&report).unwrap()).unwrap();
+    let (mut images, _) = Images::open(folder.path()).unwrap();
+    let old = images.find(&wanted(Some(1), None), &[]).unwrap();
+
+    report.image.reference = "redis, scanned again".to_owned();
+    fs::write(&path, serde_json::to_vec(&report).unwrap()).unwrap();
+    images.refresh(Duration::ZERO).unwrap();
+    let new = images.find(&wanted(Some(1), None), &[]).unwrap();
+    assert_eq!(new.report.image.reference, "redis, scanned again");
+    assert_eq!((images.len(), Arc::strong_count(&old)), (1, 1), "the old one is let go");
+
+    // The same file about another image: nobody is left who knows the first.
+    report.image.config_digest = digest(7);
+    report.image.manifest_digest = None;
+    report.image.diff_ids = vec![digest(107)];
+    fs::write(&path, serde_json::to_vec(&report).unwrap()).unwrap();
+    images.refresh(Duration::ZERO).unwrap();
+    assert!(images.find(&wanted(Some(7), None), &[]).is_some());
+    assert!(images.find(&wanted(Some(1), None), &[]).is_none());
+}
+
+#[test]
 fn config_digest_goes_before_manifest_digest() {
     let mut images = Images::default();
     for (config, manifest) in [(1, 11), (2, 12)] {
