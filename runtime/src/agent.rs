@@ -17,6 +17,8 @@ use crate::{
     identity::{self, Answer, Cgroups},
     images::PullOptions,
     limits::MAX_BATCHES,
+    logbook::LogbookOptions,
+    load,
     output::{OutputOptions, OutputSummary},
     pipeline::{Counts, Pipeline, Setup, host_mount_namespace},
     raw::RawEvent,
@@ -192,6 +194,8 @@ pub fn run_controlled(
     run.seed(existing, processes, recorder.as_mut());
     let stop = controls.stop;
     let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
+    // Types of the kernel, scan reports as text, rules as they were read: all that is done with.
+    load::give_back();
     ready();
     run.until_the_end(inputs, watcher, recorder, &stop)
 }

@@ -3,6 +3,7 @@
 pub mod agent;
 mod alert;
 pub mod capture;
+pub mod confine;
 pub mod enforce;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -56,6 +56,8 @@ pub(crate) const MAX_PROC_FILE_BYTES: u64 = 4 << 20;
 pub(crate) const MAX_REPORT_BYTES: u64 = 256 << 20;
 /// What a child process says beside its report.
 pub(crate) const MAX_CHILD_TALK_BYTES: u64 = 64 << 10;
+/// One line between the agent and the process that asks registries: keys at first, then digests and references.
+pub(crate) const MAX_REQUEST_BYTES: u64 = 1 << 20;
 /// Images whose reports wait to be asked for at their registries; 16 times as many are remembered.
 pub(crate) const MAX_PULLS: usize = 256;
 /// Scan reports in a folder.

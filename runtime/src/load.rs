@@ -1,8 +1,7 @@
-//! Object files in, loaded and attached programs out. The only module that mounts anything: tracefs, privately.
+//! Object files in, loaded and attached programs out.
 
 use std::{
     fs::{self, File},
-    io,
     os::fd::{AsFd, AsRawFd},
     path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -24,11 +23,16 @@ use crate::{
     sensor::{GUARDS, Hook, Plan, Program, SensorError},
 };
 
+mod memory;
+mod tracefs;
+
+pub(crate) use memory::give_back;
+pub(crate) use tracefs::keep_in_sight;
+
+use tracefs::with_tracefs;
+
 static SENSORS: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensors.bpf.o"));
 static PROBE: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
-
-/// Where tracefs is expected; the second is an automount of debugfs.
-const TRACEFS: &[&str] = &["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// What the programs' constants are set to before they are loaded.
 pub(crate) struct Constants {
@@ -358,58 +362,6 @@ where
             program: name,
             reason: chain(&error),
         })
-}
-
-/// Runs `work` where tracefs can be seen. When nobody mounted it, that is a thread of its own with a private mount
-/// namespace: the mount is gone when the thread ends, what was attached stays.
-fn with_tracefs<T: Send>(
-    is_needed: bool,
-    work: impl FnOnce() -> Result<T, SensorError> + Send,
-) -> Result<T, SensorError> {
-    if !is_needed || TRACEFS.iter().any(|path| Path::new(path).join("events").is_dir()) {
-        return work();
-    }
-    thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                mount_tracefs_privately().map_err(|error| SensorError::Load {
-                    reason: format!("mount tracefs: {error}"),
-                })?;
-                work()
-            })
-            .join()
-            .unwrap_or_else(|_| {
-                Err(SensorError::Load {
-                    reason: "the loading thread panicked".to_owned(),
-                })
-            })
-    })
-}
-
-#[allow(unsafe_code)]
-fn mount_tracefs_privately() -> io::Result<()> {
-    let checked = |result: libc::c_int| match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    };
-    // SAFETY: all strings are literals with their NUL; unshare changes this thread only.
-    unsafe {
-        checked(libc::unshare(libc::CLONE_NEWNS))?;
-        checked(libc::mount(
-            c"none".as_ptr(),
-            c"/".as_ptr(),
-            std::ptr::null(),
-            libc::MS_REC | libc::MS_PRIVATE,
-            std::ptr::null(),
-        ))?;
-        checked(libc::mount(
-            c"tracefs".as_ptr(),
-            c"/sys/kernel/tracing".as_ptr(),
-            c"tracefs".as_ptr(),
-            libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
-            std::ptr::null(),
-        ))
-    }
 }
 
 /// Why a program was refused. The verifier's last lines say why it did; where it did not look at all, the system's

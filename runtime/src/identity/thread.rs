@@ -17,7 +17,7 @@ use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Note};
 use super::{Case, Cgroups, Identified, identify, recognise};
 use crate::{
     images::{Images, KnownImage, Puller},
-    limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_UNREPORTED, RECHECK, REPORT_REST},
+    limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_WATCHED, RECHECK, REPORT_REST},
     output::ReportDesk,
 };
 
@@ -43,7 +43,7 @@ pub(crate) enum Answer {
         /// Then, this one.
         container: Box<Container>,
     },
-    /// A container that is known already: a scan of its image came late.
+    /// A container that is known already: a scan of its image came late, or another one.
     Report {
         /// The scan.
         image: Arc<KnownImage>,
@@ -99,7 +99,7 @@ pub(crate) fn start(
         puller,
         answer,
         open: VecDeque::new(),
-        unreported: VecDeque::new(),
+        running: VecDeque::new(),
         rechecked: Instant::now(),
     };
     let handle = thread::Builder::new()
@@ -115,22 +115,24 @@ struct Lookup<A> {
     puller: Option<Puller>,
     answer: A,
     open: VecDeque<(Question, Instant)>,
-    /// Containers that run without a report of their image, oldest first.
-    unreported: VecDeque<Unreported>,
+    /// Containers that run, oldest first: the report of their image may come, or change.
+    running: VecDeque<Running>,
     rechecked: Instant,
 }
 
-struct Unreported {
+struct Running {
     cgroup_id: u64,
     cgroup_path: String,
     image: ContainerImage,
     diff_ids: Vec<Digest>,
+    /// The report that judges it.
+    report: Option<Arc<KnownImage>>,
 }
 
 impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
     fn run(mut self, questions: &Receiver<Question>) {
         loop {
-            let next = match (self.open.is_empty(), self.unreported.is_empty()) {
+            let next = match (self.open.is_empty(), self.running.is_empty()) {
                 (true, true) => questions.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 (true, false) => questions.recv_timeout(RECHECK),
                 (false, _) => questions.recv_timeout(LOOKUP_PAUSE),
@@ -152,13 +154,13 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
                     }
                 }
             }
-            if !self.unreported.is_empty() && self.rechecked.elapsed() >= RECHECK && !self.recheck() {
+            if !self.running.is_empty() && self.rechecked.elapsed() >= RECHECK && !self.recheck() {
                 return;
             }
         }
     }
 
-    /// Looks for reports that came while their containers run. False: nobody listens any more.
+    /// Looks for reports that came or changed while their containers run. False: nobody listens any more.
     fn recheck(&mut self) -> bool {
         self.rechecked = Instant::now();
         let mut notes = self.refresh(REPORT_REST);
@@ -166,21 +168,23 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         if !notes.is_empty() && !(self.answer)(0, Answer::Notes(notes)) {
             return false;
         }
-        for waiting in std::mem::take(&mut self.unreported) {
-            if !self.cgroups.exists(&waiting.cgroup_path) {
+        for mut one in std::mem::take(&mut self.running) {
+            if !self.cgroups.exists(&one.cgroup_path) {
                 continue;
             }
-            match self.images.find(&waiting.image, &waiting.diff_ids) {
+            match self.images.find(&one.image, &one.diff_ids) {
+                Some(image) if one.report.as_ref().is_some_and(|known| Arc::ptr_eq(known, &image)) => {}
                 Some(image) => {
-                    if !(self.answer)(waiting.cgroup_id, Answer::Report { image }) {
+                    one.report = Some(Arc::clone(&image));
+                    if !(self.answer)(one.cgroup_id, Answer::Report { image }) {
                         return false;
                     }
                 }
-                None => {
-                    self.want(&waiting.image);
-                    self.unreported.push_back(waiting);
-                }
+                None if one.report.is_none() => self.want(&one.image),
+                // Its file is gone or is about another image now: what was known of this one stays true.
+                None => {}
             }
+            self.running.push_back(one);
         }
         true
     }
@@ -243,16 +247,19 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
             image = self.images.find(wanted, &diff_ids);
             if image.is_none() {
                 self.want(wanted);
-                if self.unreported.len() >= MAX_UNREPORTED {
-                    self.unreported.pop_front();
-                }
-                self.unreported.push_back(Unreported {
-                    cgroup_id: container.cgroup_id,
-                    cgroup_path: container.cgroup_path.clone(),
-                    image: wanted.clone(),
-                    diff_ids,
-                });
             }
+        }
+        if let Some(wanted) = &container.image {
+            if self.running.len() >= MAX_WATCHED {
+                self.running.pop_front();
+            }
+            self.running.push_back(Running {
+                cgroup_id: container.cgroup_id,
+                cgroup_path: container.cgroup_path.clone(),
+                image: wanted.clone(),
+                diff_ids,
+                report: image.clone(),
+            });
         }
         Answer::Container {
             container: Box::new(container),

@@ -4,13 +4,9 @@
 use std::{
     collections::HashMap,
     fs,
-    io::{self, Read, Write as _},
-    os::unix::{
-        fs::OpenOptionsExt as _,
-        process::{CommandExt as _, ExitStatusExt as _},
-    },
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -21,30 +17,31 @@ use std::{
 
 use plimsoll_model::{ContainerImage, Digest, ImageRef, Note, NoteKind};
 
-use crate::limits::{MAX_CHILD_TALK_BYTES, MAX_NOTICES, MAX_PULLS, MAX_REPORT_BYTES};
+use super::broker::{Broker, ChildOptions};
+use crate::limits::{MAX_NOTICES, MAX_PULLS};
 
 /// How reports are got from registries.
 #[derive(Debug, Clone)]
 pub struct PullOptions {
-    /// What is run: it gets the image's reference as its last argument, `key` on standard input, and writes the report to
-    /// standard output.
-    pub program: PathBuf,
-    /// Arguments before the reference.
-    pub arguments: Vec<String>,
-    /// Its whole environment.
-    pub environment: Vec<(String, String)>,
-    /// Text for its standard input: public keys.
-    pub key: String,
-    /// User and group that it runs as; `None`: ours.
-    pub user: Option<(u32, u32)>,
-    /// It is killed after this long.
-    pub patience: Duration,
+    /// What is run for each image.
+    pub child: ChildOptions,
+    /// Who runs it.
+    pub runner: Runner,
     /// An image without report is asked for again after this long.
     pub again: Duration,
     /// Where reports are kept.
     pub folder: PathBuf,
     /// Hosts that are asked; empty: every registry that an image names.
     pub registries: Vec<String>,
+}
+
+/// Who runs the children.
+#[derive(Debug, Clone)]
+pub enum Runner {
+    /// This process.
+    Here,
+    /// One that was started for it, since an agent that has given up its rights starts nothing.
+    Broker(Arc<Mutex<Broker>>),
 }
 
 /// The identity thread's end.
@@ -143,101 +140,33 @@ fn run(wanted: &Receiver<(Digest, String)>, shared: &Mutex<Shared>, options: &Pu
     }
 }
 
-/// Runs one child to its end and keeps what it wrote.
+/// Has one report got, and keeps it.
 fn pull(config_digest: Digest, reference: &str, options: &PullOptions) -> Result<(), String> {
+    let bytes = match &options.runner {
+        Runner::Here => options.child.fetch(config_digest, reference)?,
+        Runner::Broker(broker) => broker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fetch(config_digest, reference)?,
+    };
     let name = config_digest.to_string().replace(':', "-");
     let new = options.folder.join(format!("{name}.new"));
-    let told = |error: io::Error| format!("keep the report in {}: {error}", options.folder.display());
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)
-        .map_err(told)?;
-    let mut child = spawn(config_digest, reference, options)
-        .map_err(|error| format!("start {}: {error}", options.program.display()))?;
-    let result = converse(&mut child, options, &mut file);
-    // It has ended, or nobody wants what else it says.
-    let _ = child.kill();
-    let status = child.wait().map_err(|error| error.to_string());
-    let talk = result.inspect_err(|_| drop(fs::remove_file(&new)))?;
-    let status = status?;
-    if !status.success() {
+    let keep = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, options.folder.join(format!("{name}.json")))
+    };
+    keep().map_err(|error| {
+        // It may not be there.
         drop(fs::remove_file(&new));
-        return Err(reason(status, &talk));
-    }
-    fs::rename(new, options.folder.join(format!("{name}.json"))).map_err(told)
-}
-
-fn spawn(config_digest: Digest, reference: &str, options: &PullOptions) -> io::Result<Child> {
-    let mut command = Command::new(&options.program);
-    command
-        .args(&options.arguments)
-        .arg(format!("--config-digest={config_digest}"))
-        .arg("--")
-        .arg(reference)
-        .env_clear()
-        .envs(options.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    if let Some((user, group)) = options.user {
-        command.uid(user).gid(group);
-    }
-    command.spawn()
-}
-
-/// Gives the key, takes the report and what is said beside it; all within the time.
-fn converse(child: &mut Child, options: &PullOptions, file: &mut fs::File) -> Result<String, String> {
-    let deadline = Instant::now() + options.patience;
-    if let Some(mut input) = child.stdin.take() {
-        // A child that ended early says why itself.
-        let _ = input.write_all(options.key.as_bytes());
-    }
-    let talk = aside(child.stderr.take(), MAX_CHILD_TALK_BYTES);
-    let report = aside(child.stdout.take(), MAX_REPORT_BYTES + 1);
-    let late = || format!("nothing came within {} s", options.patience.as_secs());
-    let bytes = report
-        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        .map_err(|_| late())?;
-    if bytes.len() as u64 > MAX_REPORT_BYTES {
-        return Err(format!("the report is over {MAX_REPORT_BYTES} bytes"));
-    }
-    let talk = talk
-        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        .map_err(|_| late())?;
-    file.write_all(&bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|error| error.to_string())?;
-    Ok(String::from_utf8_lossy(&talk).into_owned())
-}
-
-/// Reads a stream on a thread of its own, since either may fill while the other is read.
-fn aside(stream: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = sync_channel(1);
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(stream) = stream {
-            // What was read until an error is what there is.
-            let _ = stream.take(limit).read_to_end(&mut bytes);
-        }
-        // Nobody waits any more when it took too long.
-        let _ = sender.send(bytes);
-    });
-    receiver
-}
-
-/// The child's own words: its `error:` line.
-fn reason(status: ExitStatus, talk: &str) -> String {
-    let line = talk.lines().find_map(|line| line.strip_prefix("error: "));
-    match (line, status.signal()) {
-        (Some(line), _) => line.chars().take(400).collect(),
-        (None, Some(signal)) => format!("the child was ended by signal {signal}"),
-        (None, None) => format!("the child ended with {}", status.code().unwrap_or_default()),
-    }
+        format!("keep the report in {}: {error}", options.folder.display())
+    })
 }
 
 #[cfg(test)]
@@ -247,12 +176,15 @@ mod tests {
 
     fn options(folder: &Path, script: &str) -> PullOptions {
         PullOptions {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".to_owned(), script.to_owned(), "sh".to_owned()],
-            environment: Vec::new(),
-            key: "the key".to_owned(),
-            user: None,
-            patience: Duration::from_secs(20),
+            child: ChildOptions {
+                program: "/bin/sh".into(),
+                arguments: vec!["-c".to_owned(), script.to_owned(), "sh".to_owned()],
+                environment: Vec::new(),
+                key: "the key".to_owned(),
+                user: None,
+                patience: Duration::from_secs(20),
+            },
+            runner: Runner::Here,
             again: Duration::from_secs(300),
             folder: folder.to_owned(),
             registries: Vec::new(),
@@ -312,10 +244,8 @@ mod tests {
             ("exec sleep 600", 0, "nothing came"),
         ] {
             let folder = tempfile::tempdir().unwrap();
-            let options = PullOptions {
-                patience: Duration::from_secs(patience),
-                ..options(folder.path(), script)
-            };
+            let mut options = options(folder.path(), script);
+            options.child.patience = Duration::from_secs(patience);
             let error = pull(digest(1), "r.example/a:1", &options).unwrap_err();
             assert!(error.contains(expected), "{script}: {error}");
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{script}");

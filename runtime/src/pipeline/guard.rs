@@ -84,6 +84,19 @@ impl Pipeline {
         }
     }
 
+    /// What the kernel was told of a container by a scan that another one replaces.
+    pub(super) fn unguard_all(&mut self, id: &Arc<str>, out: &mut Vec<Output>) {
+        let (Some(_), Some(sandbox)) = (&self.setup.guard, self.sandboxes.get(id)) else {
+            return;
+        };
+        for key in sandbox.keys() {
+            let exec_id = self.tree.exec_id(key).unwrap_or_default();
+            out.push(Output::Telling(Telling::Process(key, exec_id, None)));
+        }
+        let cgroup_id = sandbox.container.cgroup_id;
+        out.push(Output::Telling(Telling::Container(cgroup_id, 0, None)));
+    }
+
     /// All processes of a container get the policies of the scan that has come.
     pub(super) fn guard_all(&mut self, id: &Arc<str>, out: &mut Vec<Output>) {
         let keys = self.sandboxes.get(id).map(|sandbox| sandbox.keys());

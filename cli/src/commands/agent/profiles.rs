@@ -3,10 +3,11 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use plimsoll_runtime::images::PullOptions;
+use plimsoll_runtime::images::{Broker, ChildOptions, PullOptions, Runner};
 use plimsoll_scanner::artifact::PublicKey;
 
 use crate::{
@@ -78,13 +79,21 @@ impl ProfileArguments {
         let budget = format!("--budget={}", PATIENCE - 10);
         let arguments = ["profile", "pull", "--public-key=-", &budget];
         let passed = |name: &&str| Some(((*name).to_owned(), env::var(name).ok()?));
-        Ok(Some(PullOptions {
-            program,
+        let child = ChildOptions {
+            program: program.clone(),
             arguments: arguments.map(str::to_owned).to_vec(),
             environment: PASSED_ON.iter().filter_map(passed).collect(),
             key,
             user: super::is_root().then_some((self.profile_user, self.profile_user)),
             patience: Duration::from_secs(PATIENCE),
+        };
+        let broker = Broker::start(&program, &["agent", "broker"], &child).map_err(|error| {
+            let error = anyhow::Error::from(error).context("start the process that asks registries");
+            Failure::new(Exit::Incomplete, error, "raise the limit of processes")
+        })?;
+        Ok(Some(PullOptions {
+            child,
+            runner: Runner::Broker(Arc::new(Mutex::new(broker))),
             again: AGAIN,
             folder: state.join("registry-reports"),
             registries: registries.clone(),
