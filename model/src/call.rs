@@ -112,6 +112,10 @@ calls! {
     Accept4 = "accept4",
     Userfaultfd = "userfaultfd",
     Capset = "capset",
+    Recvfrom = "recvfrom",
+    IoUringSetup = "io_uring_setup",
+    MoveMount = "move_mount",
+    Fchmodat2 = "fchmodat2",
 }
 
 const _: () = assert!(SystemCall::ALL.len() <= 64, "a CallSet has one bit for each");

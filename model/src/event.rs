@@ -100,6 +100,18 @@ pub enum EventKind {
         /// The file.
         file: ExeFile,
     },
+    /// A container's process was connected to a socket in the file system, or to an abstract one. Told once for each
+    /// program of a container and socket.
+    ConnectLocal {
+        /// The name that the server gave its socket, which need not be the one by which the client knows it; `@…` for an
+        /// abstract one.
+        path: String,
+    },
+    /// A container's process asked for a capability and was granted it. Told once for each program of a process.
+    UseCapability {
+        /// Its number (capabilities(7)).
+        number: u8,
+    },
     /// A system call returned that a rule asks for by its name.
     Call(Box<Call>),
     /// Events were lost: never silent.
@@ -198,6 +210,16 @@ pub struct Process {
     pub tty: u32,
     /// Session id (setsid(2)), host pid.
     pub session_id: i32,
+    /// Process group inside its own pid namespace; 0 when not known.
+    #[serde(default)]
+    pub container_group_id: i32,
+    /// Process group, host pid; 0 when not known.
+    #[serde(default)]
+    pub group_id: i32,
+    /// `NAME=value` of its program's environment, as far as a loaded rule asks for it; the last one ends in `…` when there
+    /// was more than the sensor reads. Empty for processes that ran before the agent. Hostile text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
     /// Who it runs as.
     pub credentials: Credentials,
     /// The executable as a file.
@@ -223,6 +245,9 @@ pub struct Credentials {
     /// Effective capabilities, bit by number (capabilities(7)); `None` when not known.
     #[serde(default)]
     pub capabilities: Option<u64>,
+    /// Permitted capabilities: those that it may make effective; `None` when not known.
+    #[serde(default)]
+    pub permitted_capabilities: Option<u64>,
 }
 
 /// The file that a process executes, or maps to execute.

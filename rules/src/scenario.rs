@@ -307,6 +307,7 @@ impl Sketch {
             egid: self.uid,
             login_uid: None,
             capabilities: None,
+            permitted_capabilities: None,
         };
         process.exe_file = ExeFile {
             inode: 1,
@@ -382,6 +383,9 @@ fn plain_process(exe: &str, pid: i32, parent: Option<Arc<Process>>) -> Process {
     Process {
         key: ProcessKey { pid, start_time_ns: 1 },
         container_pid: pid - 99,
+        container_group_id: pid - 99,
+        group_id: pid,
+        environment: Vec::new(),
         parent,
         args: vec![comm.clone()],
         comm,

@@ -1,6 +1,6 @@
 //! A set of rules: loaded together, evaluated together.
 
-use std::cell::Cell;
+use std::{cell::Cell, collections::BTreeSet};
 
 use plimsoll_model::{CallSet, EventKind};
 
@@ -194,6 +194,16 @@ impl RuleSet {
         self.read_paths.clone()
     }
 
+    /// Which variables of programs' environments enabled `syscall` rules name.
+    pub fn environment(&self) -> Environment {
+        let mut environment = Environment::default();
+        let rules = self.rules.iter().filter(|rule| rule.is_enabled);
+        for text in rules.flat_map(|rule| [&rule.expanded, &rule.condition_text, &rule.output_text]) {
+            environment.add(text);
+        }
+        environment
+    }
+
     /// Which files' writing, in a container and as its profile expects it, can make an enabled `syscall` rule true: an
     /// over-approximation, never less.
     pub fn write_paths(&self) -> WritePaths {
@@ -229,6 +239,45 @@ pub struct EventNeeds {
     pub host: EventKinds,
     /// A rule reads paths as the caller wrote them (`fd.nameraw`).
     pub asked_paths: bool,
+    /// A rule asks whether connections failed (`evt.failed`, `evt.res`, `evt.rawres`, `fd.connected`).
+    pub failed_connects: bool,
+}
+
+/// Variables of programs' environments: an over-approximation, never less.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// All of them.
+    pub everything: bool,
+    /// Names, sorted.
+    pub names: BTreeSet<String>,
+}
+
+impl Environment {
+    /// What a condition or an output names by `proc.env`.
+    fn add(&mut self, text: &str) {
+        for (at, _) in text.match_indices("proc.env") {
+            let rest = &text[at + "proc.env".len()..];
+            match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                Some((name, _)) => {
+                    self.names.insert(name.trim().trim_matches(['"', '\'']).to_owned());
+                }
+                None => self.everything = true,
+            }
+        }
+    }
+
+    /// Whether nobody asks for anything.
+    pub fn is_empty(&self) -> bool {
+        !self.everything && self.names.is_empty()
+    }
+
+    /// Whether a variable, `NAME=value`, is asked for.
+    pub fn asks_for(&self, variable: &str) -> bool {
+        self.everything
+            || variable
+                .split_once('=')
+                .is_some_and(|(name, _)| self.names.contains(name))
+    }
 }
 
 /// Kinds of events that sensors can be told to deliver or not.

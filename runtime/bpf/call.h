@@ -212,3 +212,7 @@ CALL(41, accept, OBJECT_RESULT)
 CALL(42, accept4, OBJECT_RESULT)
 CALL(43, userfaultfd, 0)
 CALL(44, capset, 0)
+/* 45 is recvfrom, see receive.h. */
+CALL(46, io_uring_setup, 0)
+CALL(47, move_mount, TEXT(1) | TEXT(3) | FOLDER_AT(2))
+CALL(48, fchmodat2, TEXT(1) | FOLDER_AT(0))

@@ -138,6 +138,7 @@ struct cred {
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	struct capabilities cap_permitted;
 	struct capabilities cap_effective;
 };
 
@@ -184,6 +185,8 @@ struct vm_area_struct {
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
+	unsigned long env_start;
+	unsigned long env_end;
 	struct file *exe_file;
 };
 
@@ -230,6 +233,72 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_protocol;
+};
+
+struct sockaddr {
+	u16 sa_family;
+};
+
+struct msghdr {
+	void *msg_name; /* the kernel's copy */
+};
+
+struct filename {
+	const char *name; /* the kernel's copy */
+};
+
+struct open_how {
+	u64 flags;
+};
+
+struct io_cmd_data {
+	struct file *file;
+};
+
+/* A request of io_uring; what it asks for lies over `cmd` (since 6.0), by its opcode. */
+struct io_kiocb {
+	struct io_cmd_data cmd;
+	u8 opcode;
+};
+
+struct io_open {
+	s32 dfd;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_unlink {
+	s32 dfd;
+	s32 flags;
+	struct filename *filename;
+};
+
+struct io_rename {
+	s32 old_dfd;
+	s32 new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	s32 flags;
+};
+
+struct io_mkdir {
+	s32 dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	s32 old_dfd;
+	s32 new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	s32 flags;
+};
+
+struct io_socket {
+	s32 domain;
+	s32 type;
+	s32 protocol;
 };
 
 struct socket {
@@ -312,7 +381,13 @@ struct syscall_exit {
 	s64 result;
 };
 
-enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_RINGBUF = 27 };
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
 enum { BPF_F_NO_PREALLOC = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
@@ -323,6 +398,7 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 #define AF_INET6 10
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
+#define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
 #define SIGNAL_GROUP_EXIT 4
 #define FMODE_WRITE 0x2

@@ -27,6 +27,7 @@ struct scratch {
 		struct cgroup_record cgroup;
 		struct call_record call;
 		struct load_record load;
+		struct environment_record environment;
 	};
 	char text[TEXT_BYTES + MAX_ARGS];
 };

@@ -35,6 +35,54 @@ INLINE u32 append_args(struct scratch *scratch, struct mm_struct *mm, u32 *total
 	return first + second;
 }
 
+/* Set by the loader: rules name variables of environments. */
+const volatile u8 ask_environment = 0;
+
+#define ENVIRONMENT_PAGES 4
+
+_Static_assert(ENVIRONMENT_PAGES * 4096 <= TEXT_BYTES, "an environment fits");
+
+/* A program's environment, as far as its first pages hold it: a record of its own, so that execs stay small. */
+__attribute__((noinline)) int send_environment(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	struct scratch *scratch = take_scratch();
+	u64 from, left;
+
+	if (!scratch) {
+		count_lost(KIND_ENVIRONMENT);
+		return 0;
+	}
+	struct environment_record *record = &scratch->environment;
+
+	from = mm->env_start;
+	left = mm->env_end > from ? mm->env_end - from : 0;
+	fill_head(&record->head, KIND_ENVIRONMENT, task);
+	record->total = left > 0xffffffff ? 0xffffffff : (u32)left;
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < ENVIRONMENT_PAGES; i++) {
+		u64 length = 4096 - (from & 4095);
+		u32 at = offset(scratch);
+
+		if (length > left)
+			length = left;
+		HIDE(length);
+		if (!length || length > MAX_ARGS || bpf_probe_read_user(&scratch->text[at], length, (void *)from))
+			break;
+		/* Where the last page would wrap, what was read before it is all. */
+		if (at + length >= TEXT_BYTES)
+			break;
+		scratch->used = at + length;
+		from += length;
+		left -= length;
+	}
+	record->length = offset(scratch);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
+	give_back(scratch);
+	return 0;
+}
+
 /*
  * The new program has not run yet. Where no hook could refuse it, the process dies of a signal before it does. A global
  * function, as those of policy.h.
@@ -64,7 +112,11 @@ int on_exec(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *program = (void *)ctx[2];
-	struct scratch *scratch = take_scratch();
+	struct scratch *scratch;
+
+	if (ask_environment && is_wanted(task))
+		send_environment();
+	scratch = take_scratch();
 
 	if (!scratch) {
 		count_lost(KIND_EXEC);
@@ -123,29 +175,42 @@ int on_exit(u64 *ctx)
 	return 0;
 }
 
-SECTION("tp_btf/cgroup_mkdir")
-int on_cgroup_mkdir(u64 *ctx)
+INLINE int tell_cgroup(u32 kind, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-	struct cgroup *cgroup = (void *)ctx[0];
-	const char *path = (void *)ctx[1];
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *scratch;
 
 	/* Hierarchy 0 is the cgroup v2 one. */
 	if (cgroup->root->hierarchy_id)
 		return 0;
-	struct scratch *scratch = take_scratch();
-
+	scratch = take_scratch();
 	if (!scratch) {
-		count_lost(KIND_CGROUP);
+		count_lost(kind);
 		return 0;
 	}
 	struct cgroup_record *record = &scratch->cgroup;
 
-	fill_head(&record->head, KIND_CGROUP, task);
+	fill_head(&record->head, kind, task);
 	record->cgroup_id = cgroup->kn->id;
 	record->path_length = append_string(scratch, path, MAX_ARGS);
 	record->padding = 0;
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), true);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), kind == KIND_CGROUP);
 	give_back(scratch);
 	return 0;
+}
+
+SECTION("tp_btf/cgroup_mkdir")
+int on_cgroup_mkdir(u64 *ctx)
+{
+	return tell_cgroup(KIND_CGROUP, (void *)ctx[0], (void *)ctx[1], bpf_get_current_task_btf());
+}
+
+/* When it is done: the task that is put there says already that it is in it. Threads alone do not move here. */
+SECTION("tp_btf/cgroup_attach_task")
+int on_cgroup_attach(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[2];
+
+	if (!(u8)ctx[3])
+		return 0;
+	return tell_cgroup(KIND_ENTERED, (void *)ctx[0], (void *)ctx[1], task);
 }

@@ -20,7 +20,10 @@ enum kind {
 	KIND_TASK = 9,
 	KIND_CALL = 10,
 	KIND_LOAD = 11,
-	KIND_COUNT = 12,
+	KIND_ENVIRONMENT = 12,
+	KIND_ENTERED = 13,
+	KIND_CONNECT_FAILED = 14,
+	KIND_COUNT = 15,
 };
 
 struct task_record {
@@ -35,6 +38,9 @@ struct task_record {
 	char comm[16];
 	u64 capabilities; /* effective */
 	u64 exec_id;      /* how many programs it and its ancestors have executed: another number is another program */
+	u64 permitted;    /* capabilities that it may make effective */
+	s32 group_id;     /* process group, in the innermost pid namespace */
+	s32 host_group_id;
 };
 
 struct head_record {
@@ -50,6 +56,7 @@ enum {
 	PATH_DETACHED = 2,     /* no file system holds it: a memfd, a pipe */
 	PATH_CUT = 4,          /* deeper or longer than we walk */
 	OBJECT_SOCKET = 8,     /* of a call's object: no path but a struct socket_object */
+	PATH_OF_FOLDER = 16,   /* what the caller wrote begins there */
 };
 
 /* What a policy made of an act: wire::Verdict. */
@@ -118,6 +125,8 @@ struct address_record {
 	u16 port; /* host order */
 	u16 protocol;
 	u16 verdict;
+	s32 error; /* of a connection that failed */
+	u32 padding;
 };
 
 struct fork_record {
@@ -131,6 +140,15 @@ struct exit_record {
 	u32 padding;
 };
 
+/* Right before the exec that it is of. */
+struct environment_record {
+	struct head_record head;
+	u32 length;
+	u32 total; /* before cutting */
+	/* texts, each ended by a NUL */
+};
+
+/* A cgroup that was made; one that the task was put into. */
 struct cgroup_record {
 	struct head_record head;
 	u64 cgroup_id;

@@ -6,6 +6,8 @@
 #include "guard.h"
 #include "load.h"
 #include "process.h"
+#include "receive.h"
+#include "ring.h"
 #include "snapshot.h"
 #include "socket.h"
 

@@ -2,6 +2,7 @@
 /* connect, first datagram to a peer, bind, listen. The cgroup hooks run with preemption on: records are on the stack. */
 #pragma once
 
+#include "call.h"
 #include "policy.h"
 #include "send.h"
 #include "task.h"
@@ -164,6 +165,79 @@ int on_post_bind6(struct bpf_sock *ctx)
 	record.protocol = ctx->protocol;
 	send_address(&record, KIND_BIND, task);
 	return 1;
+}
+
+#define EINPROGRESS 115
+#define EALREADY 114
+#define EISCONN 106
+
+/* Whether a call's result says that there will be no connection. */
+INLINE bool has_failed(s32 result)
+{
+	return result < 0 && result != -EINPROGRESS && result != -EALREADY && result != -EISCONN;
+}
+
+/* `address`: the kernel's copy or the caller's. A refusal by policy was told as such. */
+INLINE int tell_failed(const void *address, bool is_users, u16 protocol, s32 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct address_record record = {};
+	u8 bytes[24] = {};
+
+	if (!has_failed(result) || (has_policies && result == -EPERM) || !is_wanted(task))
+		return 0;
+	/* struct sockaddr_in: port at 2, address at 4; struct sockaddr_in6: address at 8. */
+	if (is_users)
+		bpf_probe_read_user(bytes, 16, address);
+	else
+		bpf_probe_read_kernel(bytes, 16, address);
+	record.family = *(u16 *)bytes;
+	record.port = __builtin_bswap16(*(u16 *)&bytes[2]);
+	if (record.family == AF_INET)
+		*(u32 *)record.ip = *(u32 *)&bytes[4];
+	else if (record.family == AF_INET6 && is_users)
+		bpf_probe_read_user(record.ip, 16, address + 8);
+	else if (record.family == AF_INET6)
+		bpf_probe_read_kernel(record.ip, 16, address + 8);
+	else
+		return 0;
+	record.protocol = protocol;
+	record.error = result;
+	send_address(&record, KIND_CONNECT_FAILED, task);
+	return 0;
+}
+
+SECTION("fexit/inet_stream_connect")
+int on_stream_connected(u64 *ctx)
+{
+	struct socket *socket = (void *)ctx[0];
+
+	return tell_failed((void *)ctx[1], false, socket->sk->sk_protocol, (s32)ctx[4]);
+}
+
+SECTION("fexit/inet_dgram_connect")
+int on_datagram_connected(u64 *ctx)
+{
+	struct socket *socket = (void *)ctx[0];
+
+	return tell_failed((void *)ctx[1], false, socket->sk->sk_protocol, (s32)ctx[4]);
+}
+
+SECTION("tracepoint/syscalls/sys_exit_connect")
+int on_connect_returned(struct syscall_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = bpf_task_pt_regs(task);
+	struct file *file;
+	struct sock *sock;
+
+	if (!has_failed((s32)ctx->result))
+		return 0;
+	file = file_of(task, (s32)ARGUMENT0(regs));
+	sock = file ? ip_socket(file) : NULL;
+	if (!sock)
+		return 0;
+	return tell_failed((void *)ARGUMENT1(regs), true, READ(sock, sk_protocol), (s32)ctx->result);
 }
 
 SECTION("tp_btf/inet_sock_set_state")

@@ -34,7 +34,7 @@ INLINE void fill_task(struct task_record *record, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	struct task_struct *parent = leader->real_parent->group_leader;
-	struct upid inner = innermost(leader->thread_pid);
+	struct upid inner = innermost(leader->thread_pid), group = innermost(task->signal->pids[PIDTYPE_PGID]);
 	struct cred *cred = task->cred;
 
 	record->start_time_ns = leader->start_boottime;
@@ -53,7 +53,10 @@ INLINE void fill_task(struct task_record *record, struct task_struct *task)
 	record->login_uid = EXISTS(task, loginuid) ? task->loginuid.val : ~0U;
 	record->session_id = task->signal->pids[PIDTYPE_SID]->numbers[0].nr;
 	bpf_probe_read_kernel(&record->capabilities, sizeof(record->capabilities), &cred->cap_effective);
+	bpf_probe_read_kernel(&record->permitted, sizeof(record->permitted), &cred->cap_permitted);
 	record->exec_id = task->self_exec_id;
+	record->group_id = group.nr;
+	record->host_group_id = task->signal->pids[PIDTYPE_PGID]->numbers[0].nr;
 	fill_tty(record, task->signal->tty);
 	bpf_probe_read_kernel(record->comm, sizeof(record->comm), &task->comm);
 }

@@ -84,6 +84,9 @@ pub(crate) const MAX_ALERT_HOST_ANCESTORS: usize = 8;
 /// Vulnerabilities that an alert lists; all are counted.
 pub(crate) const MAX_ALERT_VULNERABILITIES: usize = 5;
 
+/// Environments of programs that are about to be executed; an exec follows its environment at once.
+pub(crate) const MAX_ENVIRONMENTS: usize = 1_024;
+
 /// Batches of raw events between the sensor thread and the pipeline.
 pub(crate) const MAX_BATCHES: usize = 256;
 /// Alerts and notices between the pipeline and the sinks.
@@ -134,3 +137,12 @@ pub(crate) const FRAME_BYTES: usize = 256 << 10;
 /// Largest frame of a capture that is read or written, decompressed. One item is far smaller: the longest is an exec with
 /// about 14 KiB of text.
 pub(crate) const MAX_FRAME_BYTES: usize = 8 << 20;
+
+/// Images whose use is written down; the one that was not seen for longest makes room.
+pub(crate) const MAX_LOGGED_IMAGES: usize = 512;
+/// A file of what images use, or of what may be learned, that is gone on with.
+pub(crate) const MAX_LOGBOOK_BYTES: u64 = 256 << 20;
+/// How often these files are written.
+pub(crate) const SAVE_LOGBOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+/// How often the time of running containers is counted.
+pub(crate) const LOGBOOK_TICK_NS: u64 = 1_000_000_000;

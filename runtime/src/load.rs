@@ -44,6 +44,10 @@ pub(crate) struct Constants {
     pub(crate) reads_with_dots: bool,
     /// Opens carry the path as the caller wrote it.
     pub(crate) ask_paths: bool,
+    /// Execs carry their environment.
+    pub(crate) ask_environment: bool,
+    /// Opens by io_uring are seen by nothing else.
+    pub(crate) opens_by_ring: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub(crate) ring_bytes: u32,
     /// Policies are kept, and what for.
@@ -113,6 +117,8 @@ impl KernelTypes {
                 .override_global("reads", byte(constants.reads), false)
                 .override_global("reads_with_dots", byte(u8::from(constants.reads_with_dots)), false)
                 .override_global("ask_paths", byte(u8::from(constants.ask_paths)), false)
+                .override_global("ask_environment", byte(u8::from(constants.ask_environment)), false)
+                .override_global("opens_by_ring", byte(u8::from(constants.opens_by_ring)), false)
                 .override_global("has_policies", byte(u8::from(constants.guards.keep)), false)
                 .override_global("has_told_names", byte(u8::from(constants.guards.names)), false)
                 .override_global("signal_instead", byte(constants.guards.signal), false)

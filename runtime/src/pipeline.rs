@@ -17,6 +17,7 @@ use crate::{
     enforce::Guard,
     identity::{Answer, Asker},
     images::{KnownImage, ReportSource},
+    logbook::{Logbook, Running},
     limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
     phase::Sandbox,
     raw::{RawEvent, RawKind, RawTask},
@@ -122,6 +123,8 @@ pub(crate) struct Pipeline {
     told: Vec<Told>,
     /// What containers did and what their profiles said of it, where somebody asked for that.
     pub(crate) observed: Option<Vec<Observed>>,
+    /// What images use, and what may be learned, where somebody asked for that.
+    pub(crate) logbook: Option<Logbook>,
 }
 
 /// Something that a container of a scanned image did.
@@ -150,6 +153,7 @@ impl Pipeline {
             counts: Counts::default(),
             told: Vec::new(),
             observed: None,
+            logbook: None,
         }
     }
 
@@ -179,6 +183,12 @@ impl Pipeline {
             let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
             self.meet(*cgroup_id, 0, Some(path.clone()), time_ns, out);
             return;
+        }
+        if let RawKind::CgroupEntered { cgroup_id, path } = &raw.kind
+            && !self.places.contains_key(cgroup_id)
+        {
+            let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
+            self.meet(*cgroup_id, raw.task.pid, Some(path.clone()), time_ns, out);
         }
         let Some(seen) = self.tree.apply(raw) else { return };
         match seen.event.kind {
@@ -235,21 +245,11 @@ impl Pipeline {
             return;
         };
         let id = Arc::clone(id);
+        self.unguard_all(&id, out);
         let Some(sandbox) = self.sandboxes.get_mut(&id) else {
             return;
         };
         let tree = &self.tree;
-        sandbox.learn(image, |key| tree.process(key));
-        self.counts.known_images += 1;
-        let text = format!(
-            "container {} has {word} scan report now: its profile judges it",
-            sandbox.container.name
-        );
-        self.unguard_all(&id, out);
-        out.push(Output::Notice(text));
-        self.guard_all(&id, out);
-    }
-
         let word = match sandbox.image {
             Some(_) => "another",
             None => {
@@ -257,6 +257,15 @@ impl Pipeline {
                 "a"
             }
         };
+        sandbox.learn(image, |key| tree.process(key));
+        let text = format!(
+            "container {} has {word} scan report now: its profile judges it",
+            sandbox.container.name
+        );
+        out.push(Output::Notice(text));
+        self.guard_all(&id, out);
+    }
+
     /// Other rules from the next event on, and where the kernel side was replaced, who makes its policies: all processes get
     /// theirs anew.
     pub(crate) fn change_rules(&mut self, rules: Arc<RuleSet>, guard: Option<Option<Guard>>, out: &mut Vec<Output>) {
@@ -312,6 +321,17 @@ impl Pipeline {
         self.give_up_before(now_ns.saturating_sub(MAX_WAIT_NS), out);
         self.causes.advance(now_ns, &mut self.told);
         self.drain_told(out);
+        if let Some(logbook) = self.logbook.as_mut().filter(|logbook| logbook.is_due(now_ns)) {
+            let running = self.sandboxes.iter().filter(|(_, sandbox)| !sandbox.is_empty());
+            let known = running.filter_map(|(id, sandbox)| {
+                Some(Running {
+                    id,
+                    image: sandbox.image.as_ref()?,
+                    is_joined: sandbox.is_joined,
+                })
+            });
+            logbook.tick(now_ns, known);
+        }
     }
 
     /// The stream has ended: processes and tells all that waits.
@@ -414,6 +434,9 @@ impl Pipeline {
             LossReason::Decode => (&mut self.counts.undecodable, "because they could not be decoded"),
         };
         *counter += count;
+        if let Some(logbook) = &mut self.logbook {
+            logbook.lost(count);
+        }
         self.losses.push_back((now_ns, count));
         out.push(Output::Notice(format!("{count} events were lost {place}")));
     }

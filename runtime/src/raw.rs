@@ -44,6 +44,12 @@ pub struct RawTask {
     pub credentials: Credentials,
     /// Session id, host pid.
     pub session_id: i32,
+    /// Process group in the innermost pid namespace; 0 in captures that were made before it was told.
+    #[serde(default)]
+    pub container_group_id: i32,
+    /// Process group, host pid; 0 likewise.
+    #[serde(default)]
+    pub group_id: i32,
     /// Controlling terminal's device number; 0 for none.
     pub tty: u32,
     /// `comm`, lossy UTF-8.
@@ -69,6 +75,8 @@ impl RawTask {
             cgroup_id: 0,
             credentials: Credentials::default(),
             session_id: 0,
+            container_group_id: 0,
+            group_id: 0,
             tty: 0,
             comm: String::new(),
             exec_id: 0,
@@ -147,12 +155,43 @@ pub enum RawKind {
         /// The file.
         file: ExeFile,
     },
+    /// Was connected to a local socket that has a name.
+    ConnectLocal {
+        /// As the server named it; `@…` for an abstract one.
+        path: String,
+    },
+    /// Asked for a capability and was granted it.
+    UseCapability {
+        /// Its number.
+        number: u8,
+    },
     /// A cgroup directory was made: a container may be about to start.
     CgroupMade {
         /// Its id.
         cgroup_id: u64,
         /// Path below the mount point.
         path: String,
+    },
+    /// A process was put into a cgroup; `task` is that process, as it is afterwards.
+    CgroupEntered {
+        /// The cgroup's id.
+        cgroup_id: u64,
+        /// Path below the mount point.
+        path: String,
+    },
+    /// What is in the environment of a program, told before its exec, as far as rules ask for it.
+    Environment {
+        /// `NAME=value` each; the last one ends in `…` when there was more.
+        variables: Vec<String>,
+    },
+    /// A connection that was asked for was not made.
+    ConnectFailed {
+        /// Peer.
+        address: SocketAddress,
+        /// Protocol.
+        transport: Transport,
+        /// Negative errno.
+        error: i32,
     },
     /// Events were lost.
     Lost {
@@ -169,6 +208,19 @@ pub enum RawKind {
         verdict: Verdict,
         /// What was done, or would have been.
         act: Box<RawKind>,
+    },
+    /// An open that failed. No sensor tells of these: captures of others do.
+    OpenFailed {
+        /// Negative errno.
+        error: i32,
+        /// Absolute path in the task's root, links not resolved.
+        path: String,
+        /// `open(2)` flags.
+        flags: u32,
+        /// Reading, writing or both.
+        access: FileAccess,
+        /// Path as the caller wrote it.
+        asked: Option<String>,
     },
 }
 

@@ -12,7 +12,7 @@ use aya::{
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
 };
 use plimsoll_model::LossReason;
-use plimsoll_rules::{ReadPaths, RuleSet};
+use plimsoll_rules::{Environment, ReadPaths, RuleSet};
 
 use crate::{
     enforce::{Instead, Tables},
@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod places;
+mod rings;
 
 /// What may leave the kernel; derived from loaded rules and profiles. Fork, exec and exit always may: the process tree
 /// is built from them.
@@ -37,6 +38,8 @@ pub struct Filter {
     pub reads: ReadPaths,
     /// Opens carry the path as the caller wrote it, read from the caller's memory.
     pub asked_paths: bool,
+    /// Which variables of environments execs carry; all others are dropped where they are read.
+    pub environment: Environment,
 }
 
 impl Filter {
@@ -53,6 +56,7 @@ impl Filter {
                 || host.listen
                 || !host.calls.is_empty()),
             asked_paths: wants.asked_paths || reads.with_dots,
+            environment: rules.environment(),
             reads,
         }
     }
@@ -78,6 +82,7 @@ pub struct Eyes {
     reported: Losses,
     counted_at: Instant,
     recent_exits: RecentExits,
+    environment: Environment,
     /// Holds programs and links.
     object: Ebpf,
 }
@@ -142,11 +147,14 @@ impl Eyes {
             reads: places::mode(plan, &filter.reads),
             reads_with_dots: filter.reads.with_dots,
             ask_paths: filter.asked_paths,
+            ask_environment: !filter.environment.is_empty(),
+            opens_by_ring: rings::hide_opens(plan),
             ring_bytes,
             guards,
         };
         let mut object = load::load_sensors(plan, &constants, &*KernelTypes::shared()?)?;
         places::fill(&mut object, &filter.reads)?;
+        rings::fill(&mut object, plan)?;
         Ok(Self {
             ring: RingBuf::try_from(take(&mut object, "events")?).map_err(refused("events"))?,
             lost_by_kernel: PerCpuArray::try_from(take(&mut object, "lost")?).map_err(refused("lost"))?,
@@ -156,6 +164,7 @@ impl Eyes {
             reported: Losses::default(),
             counted_at: Instant::now(),
             recent_exits: RecentExits::default(),
+            environment: filter.environment.clone(),
             object,
         })
     }
@@ -222,7 +231,12 @@ impl Eyes {
             let Some(record) = self.ring.next() else { return };
             match wire::decode(&record) {
                 Ok(event) if self.recent_exits.is_repeated(&event) => {}
-                Ok(event) => out.push(event),
+                Ok(mut event) => {
+                    if let RawKind::Environment { variables } = &mut event.kind {
+                        variables.retain(|variable| self.environment.asks_for(variable));
+                    }
+                    out.push(event);
+                }
                 Err(_) => self.losses.undecodable += 1,
             }
         }

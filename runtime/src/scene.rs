@@ -56,6 +56,8 @@ impl Scene {
             parent_pid: 0,
             parent_start_time_ns: 0,
             container_pid: 1,
+            container_group_id: 1,
+            group_id: 1,
             pid_namespace: 1,
             mount_namespace: HOST_MOUNTS,
             cgroup_id: 1,
@@ -354,9 +356,9 @@ pub(crate) fn empty_profile(config_digest: Digest) -> Profile {
         main: None,
         entrypoint: Vec::new(),
         health_check: None,
+        probes: Vec::new(),
         packs: Vec::new(),
         facts: Vec::new(),
-        probes: Vec::new(),
         denials: Vec::new(),
         facets: Vec::new(),
     }
@@ -394,6 +396,6 @@ pub(crate) fn report(config_digest: Digest, profile: Profile, files: &[&str]) ->
         profile,
         notes: Vec::new(),
         verdict: None,
+        usage: None,
     }
 }
-        usage: None,

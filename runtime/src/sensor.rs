@@ -13,6 +13,8 @@ mod change_mode;
 mod change_owner;
 mod change_user;
 mod connect;
+mod connect_failed;
+mod enter_cgroup;
 mod enter_namespace;
 mod exec;
 mod exit;
@@ -24,14 +26,17 @@ mod load_bpf;
 mod load_library;
 mod load_module;
 mod make_folder;
+mod make_ring;
 mod make_socket;
 mod memory_file;
 mod mount;
 mod open_read;
 mod open_write;
 mod plan;
+mod receive;
 mod redirect;
 mod rename;
+mod ring_request;
 mod symlink;
 mod trace;
 mod unlink;
@@ -71,7 +76,7 @@ pub enum Need {
     Symlink,
     /// Folders made and removed: `mkdirat`, `mkdir`, `rmdir`.
     MakeFolder,
-    /// Permissions of files changed: `fchmodat`, `fchmod`, `chmod`.
+    /// Permissions of files changed: `fchmodat`, `fchmodat2`, `fchmod`, `chmod`.
     ChangeMode,
     /// Owners of files changed: `fchownat`, `fchown`, `chown`, `lchown`.
     ChangeOwner,
@@ -81,7 +86,7 @@ pub enum Need {
     EnterNamespace,
     /// Namespaces made: `unshare`.
     Unshare,
-    /// File systems mounted, roots changed: `mount`, `umount2`, `pivot_root`, `chroot`.
+    /// File systems mounted, roots changed: `mount`, `move_mount`, `umount2`, `pivot_root`, `chroot`.
     Mount,
     /// Processes traced or written to: `ptrace`, `process_vm_writev`.
     Trace,
@@ -99,6 +104,16 @@ pub enum Need {
     Accept,
     /// Files mapped to be executed, of containers only.
     LoadLibrary,
+    /// Datagrams received: `recvfrom`, `recvmsg`.
+    Receive,
+    /// A connection that was asked for failed.
+    ConnectFailed,
+    /// A process was put into a cgroup.
+    EnterCgroup,
+    /// What io_uring was asked to do, where no other sensor sees it.
+    RingRequest,
+    /// Rings made: `io_uring_setup`.
+    MakeRing,
 }
 
 impl Need {
@@ -110,7 +125,12 @@ impl Need {
             Self::Link => &[SystemCall::Linkat, SystemCall::Link],
             Self::Symlink => &[SystemCall::Symlinkat, SystemCall::Symlink],
             Self::MakeFolder => &[SystemCall::Mkdirat, SystemCall::Mkdir, SystemCall::Rmdir],
-            Self::ChangeMode => &[SystemCall::Fchmodat, SystemCall::Fchmod, SystemCall::Chmod],
+            Self::ChangeMode => &[
+                SystemCall::Fchmodat,
+                SystemCall::Fchmodat2,
+                SystemCall::Fchmod,
+                SystemCall::Chmod,
+            ],
             Self::ChangeOwner => &[
                 SystemCall::Fchownat,
                 SystemCall::Fchown,
@@ -130,6 +150,7 @@ impl Need {
             Self::Unshare => &[SystemCall::Unshare],
             Self::Mount => &[
                 SystemCall::Mount,
+                SystemCall::MoveMount,
                 SystemCall::Umount2,
                 SystemCall::PivotRoot,
                 SystemCall::Chroot,
@@ -141,6 +162,8 @@ impl Need {
             Self::Redirect => &[SystemCall::Dup3, SystemCall::Dup2, SystemCall::Dup],
             Self::MakeSocket => &[SystemCall::Socket],
             Self::Accept => &[SystemCall::Accept4, SystemCall::Accept],
+            Self::Receive => &[SystemCall::Recvfrom],
+            Self::MakeRing => &[SystemCall::IoUringSetup],
             _ => &[],
         }
     }
@@ -158,7 +181,7 @@ impl Needs {
 
     /// What the process tree and container identity cannot do without.
     pub fn tree() -> Self {
-        [Need::Exec, Need::Fork, Need::Exit, Need::CgroupMade]
+        [Need::Exec, Need::Fork, Need::Exit, Need::CgroupMade, Need::EnterCgroup]
             .into_iter()
             .collect()
     }
@@ -175,10 +198,15 @@ impl Needs {
             Need::Bind,
             Need::Listen,
             Need::LoadLibrary,
+            Need::EnterCgroup,
+            Need::RingRequest,
         ];
         let mut needs: Self = standing.into_iter().collect();
         if wants.container.open_read || wants.host.open_read {
             needs.0.insert(Need::OpenRead);
+        }
+        if wants.failed_connects {
+            needs.0.insert(Need::ConnectFailed);
         }
         let calls = wants.container.calls.union(wants.host.calls);
         let asked = ALL.iter().map(|sensor| sensor.need());
@@ -349,6 +377,11 @@ pub const ALL: &[&dyn Sensor] = &[
     &make_socket::MakeSocket,
     &accept::Accept,
     &load_library::LoadLibrary,
+    &receive::Receive,
+    &connect_failed::ConnectFailed,
+    &enter_cgroup::EnterCgroup,
+    &ring_request::RingRequest,
+    &make_ring::MakeRing,
 ];
 
 /// What went wrong between us and the kernel.

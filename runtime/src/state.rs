@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use plimsoll_model::{Event, EventKind, ExeFile, Process, ProcessKey};
+use plimsoll_model::{Credentials, Event, EventKind, ExeFile, Process, ProcessKey};
 
 use crate::{
-    limits::{EXIT_GRACE_NS, MAX_CHAIN, MAX_PROCESSES},
+    limits::{EXIT_GRACE_NS, MAX_CHAIN, MAX_ENVIRONMENTS, MAX_PROCESSES},
     raw::{RawEvent, RawKind, RawTask, Verdict},
     snapshot::RawProcess,
 };
@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) exec_id: u64,
     /// What a policy in the kernel made of it.
     pub(crate) verdict: Option<Verdict>,
+    /// Who the process was when it was last seen, where it has become somebody else since.
+    pub(crate) before: Option<Credentials>,
 }
 
 /// Where a process lives.
@@ -52,6 +54,8 @@ struct Entry {
 pub(crate) struct ProcessTree {
     by_pid: HashMap<i32, Entry>,
     dead: VecDeque<(u64, ProcessKey)>,
+    /// Of programs that are about to be executed, by pid: what is told right before the exec.
+    environments: HashMap<i32, Vec<String>>,
     boot_offset_ns: u64,
     sequence: u64,
     untracked: u64,
@@ -63,6 +67,7 @@ impl ProcessTree {
         Self {
             by_pid: HashMap::new(),
             dead: VecDeque::new(),
+            environments: HashMap::new(),
             boot_offset_ns,
             sequence: 0,
             untracked: 0,
@@ -129,6 +134,8 @@ impl ProcessTree {
             RawKind::Judged { verdict, act } => (Some(verdict), *act),
             kind => (None, kind),
         };
+        let known = self.find(key_of(&task)).map(|entry| entry.process.credentials);
+        let before = known.filter(|known| *known != task.credentials);
         let (process, kind) = match kind {
             RawKind::Exec {
                 filename,
@@ -149,6 +156,7 @@ impl ProcessTree {
                     args,
                     cwd,
                     exe_file,
+                    environment: self.environments.remove(&task.pid).unwrap_or_default(),
                     ..bare(&task)
                 });
                 // A refused exec is judged as if it had happened; the process goes on as what it is.
@@ -167,12 +175,23 @@ impl ProcessTree {
                 self.dead.push_back((time_ns, process.key));
                 (process, EventKind::Exit { status })
             }
+            RawKind::Environment { variables } => {
+                if self.environments.len() >= MAX_ENVIRONMENTS {
+                    self.environments.clear();
+                }
+                self.environments.insert(task.pid, variables);
+                return None;
+            }
             RawKind::Lost { count, reason } => (Arc::new(bare(&task)), EventKind::Lost { count, reason }),
             other => (self.current(&task), observed(other, verdict)?),
         };
         self.sequence += 1;
         let seen = self.seen(self.sequence, time_ns, cpu, &task, process, kind);
-        Some(Seen { verdict, ..seen })
+        Some(Seen {
+            verdict,
+            before,
+            ..seen
+        })
     }
 
     fn seen(
@@ -203,6 +222,7 @@ impl ProcessTree {
             parent_key,
             exec_id: task.exec_id,
             verdict: None,
+            before: None,
         }
     }
 
@@ -233,6 +253,7 @@ impl ProcessTree {
         let is_same = known.credentials == task.credentials
             && known.cgroup_id == task.cgroup_id
             && known.session_id == task.session_id
+            && known.group_id == task.group_id
             && known.tty == task.tty
             && known.comm == task.comm
             && entry.home == home_of(task);
@@ -245,6 +266,7 @@ impl ProcessTree {
             args: known.args.clone(),
             cwd: known.cwd.clone(),
             exe_file: known.exe_file,
+            environment: known.environment.clone(),
             ..bare(task)
         });
         self.insert(Arc::clone(&process), task);
@@ -262,6 +284,7 @@ impl ProcessTree {
             args: parent.args.clone(),
             cwd: parent.cwd.clone(),
             exe_file: parent.exe_file,
+            environment: parent.environment.clone(),
             parent: Some(parent),
             ..bare(child)
         });
@@ -340,15 +363,43 @@ fn observed(kind: RawKind, verdict: Option<Verdict>) -> Option<EventKind> {
             transport,
             error,
         },
+        RawKind::ConnectFailed {
+            address,
+            transport,
+            error,
+        } => EventKind::Connect {
+            address,
+            transport,
+            error,
+        },
+        RawKind::OpenFailed {
+            error,
+            path,
+            flags,
+            access,
+            asked,
+        } => EventKind::Open {
+            path,
+            flags,
+            access,
+            created: false,
+            inode: 0,
+            asked,
+            error,
+        },
         RawKind::Bind { address, transport } => EventKind::Bind { address, transport },
         RawKind::Listen { address, transport } => EventKind::Listen { address, transport },
         RawKind::Load { path, file } => EventKind::Load { path, file },
+        RawKind::ConnectLocal { path } => EventKind::ConnectLocal { path },
+        RawKind::UseCapability { number } => EventKind::UseCapability { number },
         RawKind::Call(call) => EventKind::Call(call),
         RawKind::Lost { count, reason } => EventKind::Lost { count, reason },
         RawKind::Exec { .. }
         | RawKind::Fork { .. }
         | RawKind::Exit { .. }
         | RawKind::CgroupMade { .. }
+        | RawKind::CgroupEntered { .. }
+        | RawKind::Environment { .. }
         | RawKind::Judged { .. } => return None,
     })
 }
@@ -365,6 +416,9 @@ fn bare(task: &RawTask) -> Process {
         cwd: String::new(),
         tty: task.tty,
         session_id: task.session_id,
+        container_group_id: task.container_group_id,
+        group_id: task.group_id,
+        environment: Vec::new(),
         credentials: task.credentials,
         exe_file: ExeFile::default(),
         cgroup_id: task.cgroup_id,

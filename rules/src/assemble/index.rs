@@ -79,6 +79,7 @@ pub(super) fn index(
         write_paths: write_paths(&graph, writes),
         needs: EventNeeds {
             asked_paths: rules.iter().any(|rule| rule.is_enabled && reads_asked_paths(rule)),
+            failed_connects: rules.iter().any(|rule| rule.is_enabled && reads_results(rule)),
             ..needs(&by_variant)
         },
         rules,
@@ -140,6 +141,12 @@ fn reads_asked_paths(rule: &Rule) -> bool {
         .any(|text| text.contains("nameraw"))
 }
 
+/// Upstream's `evt.rawres >= 0` is true of connections as they are asked for: it needs no results.
+fn reads_results(rule: &Rule) -> bool {
+    let speaks_of = |words: &[&str]| words.iter().any(|word| rule.expanded.contains(word));
+    speaks_of(&["connect"]) && speaks_of(&["evt.failed", "evt.res", "evt.rawres <", "evt.rawres =", "fd.connected"])
+}
+
 fn needs(by_variant: &[Vec<(u32, NodeId)>]) -> EventNeeds {
     let kinds = |place: Location| {
         let wants = |position: usize| !by_variant[variant(position, place)].is_empty();
@@ -163,5 +170,6 @@ fn needs(by_variant: &[Vec<(u32, NodeId)>]) -> EventNeeds {
         container: kinds(Location::Container),
         host: kinds(Location::Host),
         asked_paths: false,
+        failed_connects: false,
     }
 }

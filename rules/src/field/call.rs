@@ -49,7 +49,7 @@ fn arguments(call: SystemCall) -> &'static [(&'static str, Shown)] {
         C::Symlinkat => &[("target", Text(0)), ("linkdirfd", Number(1)), ("linkpath", Path(1))],
         C::Chmod => &[("filename", Path(0)), ("mode", Mode(1))],
         C::Fchmod => &[("fd", Number(0)), ("mode", Mode(1))],
-        C::Fchmodat => &[("dirfd", Number(0)), ("filename", Path(0)), ("mode", Mode(2))],
+        C::Fchmodat | C::Fchmodat2 => &[("dirfd", Number(0)), ("filename", Path(0)), ("mode", Mode(2))],
         C::Chown | C::Lchown => &[("path", Path(0)), ("uid", Number(1)), ("gid", Number(2))],
         C::Fchown => &[("fd", Number(0)), ("uid", Number(1)), ("gid", Number(2))],
         C::Fchownat => &[("dirfd", Number(0)), ("pathname", Path(0)), ("uid", Number(2)), ("gid", Number(3))],
@@ -62,6 +62,7 @@ fn arguments(call: SystemCall) -> &'static [(&'static str, Shown)] {
         C::Setns => &[("fd", Number(0)), ("nstype", Named(1, "CLONE"))],
         C::Unshare => &[("flags", Named(0, "CLONE"))],
         C::Mount => &[("dev", Text(0)), ("dir", Path(1)), ("type", Text(2)), ("flags", Named(3, "MS"))],
+        C::MoveMount => &[("dev", Text(0)), ("dir", Path(1))],
         C::Umount2 => &[("name", Path(0)), ("flags", Named(1, "MNT"))],
         C::PivotRoot => &[("newpath", Path(0)), ("oldpath", Path(1))],
         C::Chroot => &[("path", Path(0))],
@@ -77,7 +78,8 @@ fn arguments(call: SystemCall) -> &'static [(&'static str, Shown)] {
         C::Socket => &[("domain", Named(0, "AF")), ("type", Number(1)), ("proto", Number(2)), ("fd", Shown::Result)],
         C::Accept | C::Accept4 => &[("fd", Shown::Result)],
         C::Userfaultfd => &[("flags", Number(0)), ("res_or_fd", Shown::Result)],
-        C::Capset => &[],
+        C::IoUringSetup => &[("entries", Number(0)), ("res", Shown::Result)],
+        C::Capset | C::Recvfrom => &[],
     }
 }
 
@@ -169,7 +171,7 @@ pub(super) fn write_all(call: &Call, out: &mut String) {
 /// Source and target of a call that has two paths: what a link points to and the link, the old name and the new one.
 pub(super) fn source_and_target(call: &Call) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
     match call.call {
-        C::Symlink | C::Symlinkat | C::Mount => {
+        C::Symlink | C::Symlinkat | C::Mount | C::MoveMount => {
             let text = call.texts.first().map_or("", String::as_str);
             Some((Cow::Borrowed(text), path(call, 1)))
         }

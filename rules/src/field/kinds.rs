@@ -57,10 +57,16 @@ impl KindSet {
     pub(crate) const CAPSET: Self = Self(1 << 41);
     /// A file mapped to be executed.
     pub(crate) const LOAD: Self = Self(1 << 42);
+    /// A datagram, or what a raw socket gets, received.
+    pub(crate) const RECEIVE: Self = Self(1 << 43);
+    pub(crate) const IO_URING: Self = Self(1 << 44);
 
     pub(crate) const OPEN: Self = Self(8 | 16 | 32);
     /// What has a socket for its descriptor.
-    pub(crate) const NETWORK: Self = Self(64 | 128 | 256).with(Self::DUP).with(Self::ACCEPT);
+    pub(crate) const NETWORK: Self = Self(64 | 128 | 256)
+        .with(Self::DUP)
+        .with(Self::ACCEPT)
+        .with(Self::RECEIVE);
     /// Calls whose descriptor is a file.
     pub(crate) const FILE_CALLS: Self = Self::FCHMOD
         .with(Self::FCHOWN)
@@ -78,10 +84,10 @@ impl KindSet {
         .with(Self::FILE_CALLS);
     /// What names a source and a target.
     pub(crate) const TWO_PATHS: Self = Self::RENAME.with(Self::LINK).with(Self::SYMLINK).with(Self::MOUNT);
-    pub(crate) const ALL: Self = Self((1 << 43) - 1);
+    pub(crate) const ALL: Self = Self((1 << 45) - 1);
 
     /// The kinds, one at a time.
-    pub(crate) const EACH: [Self; 43] = [
+    pub(crate) const EACH: [Self; 45] = [
         Self::EXEC,
         Self::FORK,
         Self::EXIT,
@@ -125,6 +131,8 @@ impl KindSet {
         Self::USERFAULTFD,
         Self::CAPSET,
         Self::LOAD,
+        Self::RECEIVE,
+        Self::IO_URING,
     ];
 
     pub(crate) fn contains(self, other: Self) -> bool {
@@ -174,7 +182,7 @@ impl KindSet {
             SystemCall::Rename | SystemCall::Renameat | SystemCall::Renameat2 => Self::RENAME,
             SystemCall::Link | SystemCall::Linkat => Self::LINK,
             SystemCall::Symlink | SystemCall::Symlinkat => Self::SYMLINK,
-            SystemCall::Chmod | SystemCall::Fchmodat => Self::CHMOD,
+            SystemCall::Chmod | SystemCall::Fchmodat | SystemCall::Fchmodat2 => Self::CHMOD,
             SystemCall::Fchmod => Self::FCHMOD,
             SystemCall::Chown | SystemCall::Lchown | SystemCall::Fchownat => Self::CHOWN,
             SystemCall::Fchown => Self::FCHOWN,
@@ -186,7 +194,7 @@ impl KindSet {
             SystemCall::Setresgid => Self::SETRESGID,
             SystemCall::Setns => Self::SETNS,
             SystemCall::Unshare => Self::UNSHARE,
-            SystemCall::Mount => Self::MOUNT,
+            SystemCall::Mount | SystemCall::MoveMount => Self::MOUNT,
             SystemCall::Umount2 => Self::UMOUNT,
             SystemCall::PivotRoot => Self::PIVOT_ROOT,
             SystemCall::Chroot => Self::CHROOT,
@@ -201,6 +209,8 @@ impl KindSet {
             SystemCall::Accept | SystemCall::Accept4 => Self::ACCEPT,
             SystemCall::Userfaultfd => Self::USERFAULTFD,
             SystemCall::Capset => Self::CAPSET,
+            SystemCall::Recvfrom => Self::RECEIVE,
+            SystemCall::IoUringSetup => Self::IO_URING,
         }
     }
 
@@ -222,7 +232,7 @@ impl KindSet {
             Self::RENAME => &["rename", "renameat", "renameat2"],
             Self::LINK => &["link", "linkat"],
             Self::SYMLINK => &["symlink", "symlinkat"],
-            Self::CHMOD => &["chmod", "fchmodat"],
+            Self::CHMOD => &["chmod", "fchmodat", "fchmodat2"],
             Self::FCHMOD => &["fchmod"],
             Self::CHOWN => &["chown", "lchown", "fchownat"],
             Self::FCHOWN => &["fchown"],
@@ -234,7 +244,7 @@ impl KindSet {
             Self::SETRESGID => &["setresgid"],
             Self::SETNS => &["setns"],
             Self::UNSHARE => &["unshare"],
-            Self::MOUNT => &["mount"],
+            Self::MOUNT => &["mount", "move_mount"],
             Self::UMOUNT => &["umount2"],
             Self::PIVOT_ROOT => &["pivot_root"],
             Self::CHROOT => &["chroot"],
@@ -249,6 +259,8 @@ impl KindSet {
             Self::ACCEPT => &["accept", "accept4"],
             Self::USERFAULTFD => &["userfaultfd"],
             Self::CAPSET => &["capset"],
+            Self::RECEIVE => &["recvfrom", "recvmsg"],
+            Self::IO_URING => &["io_uring_setup"],
             Self::LOAD => &["mmap", "mprotect"],
             _ => &[],
         }

@@ -73,6 +73,25 @@ fn session_leader<'c>(context: &'c Context<'c>) -> Option<&'c Process> {
         .find(|ancestor| ancestor.key.pid == process.session_id)
 }
 
+/// Captures of older agents do not say.
+fn group(context: &Context<'_>) -> Option<i32> {
+    Some(context.process()?.container_group_id).filter(|id| *id != 0)
+}
+
+/// What the sensor told, which is what loaded rules name.
+fn environment(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
+    let Some(process) = context.process() else { return };
+    let name = argument.as_str();
+    if !name.is_empty() {
+        let values = process.environment.iter().filter_map(|text| text.split_once('='));
+        if let Some((_, value)) = values.into_iter().find(|(known, _)| *known == name) {
+            show(Value::Text(value));
+        }
+    } else if !process.environment.is_empty() {
+        show(Value::Text(&process.environment.join(" ")));
+    }
+}
+
 fn first_argument(process: &Process) -> Option<Value<'_>> {
     process.args.first().map(|text| Value::Text(text))
 }
@@ -243,6 +262,29 @@ pub(super) const FIELDS: &[Field] = &[
     Field::number("proc.pvpid", "Parent's process id inside its pid namespace.", |c, _| {
         Some(Value::Number(i64::from(parent(c)?.container_pid)))
     }),
+    Field::number("proc.vpgid", "Process group inside its pid namespace.", |c, _| {
+        group(c).map(|id| Value::Number(i64::from(id)))
+    }),
+    Field::number("proc.pgid", "Process group.", |c, _| {
+        Some(c.process()?.group_id)
+            .filter(|id| *id != 0)
+            .map(|id| Value::Number(i64::from(id)))
+    }),
+    Field::many(
+        "proc.env",
+        FieldType::Text,
+        "The environment that its program was started with: `proc.env[NAME]` is one variable's value, `proc.env` all of it. Missing for programs that ran before the agent.",
+        environment,
+    )
+    .takes(Takes::Optional),
+    Field::new(
+        "proc.is_vpgid_leader",
+        FieldType::Bool,
+        "Whether it leads its process group.",
+        super::Getter::One(|c, _| {
+            group(c).map(|id| Value::Bool(Some(id) == c.process().map(|process| process.container_pid)))
+        }),
+    ),
     Field::number("proc.sid", "Session id.", |c, _| {
         Some(Value::Number(i64::from(c.process()?.session_id)))
     }),
@@ -279,6 +321,23 @@ pub(super) const FIELDS: &[Field] = &[
     Field::number("proc.exe_ino", "Inode number of the executable.", |c, _| {
         i64::try_from(c.process()?.exe_file.inode).ok().map(Value::Number)
     }),
+    Field::many(
+        "thread.cap_permitted",
+        FieldType::Text,
+        "Permitted capabilities: those that it may make effective.",
+        |c, _, show| {
+            let Some(bits) = c
+                .process()
+                .and_then(|process| process.credentials.permitted_capabilities)
+            else {
+                return;
+            };
+            with_buffer(|buffer| {
+                write_capabilities(bits, buffer);
+                show(Value::Text(buffer));
+            });
+        },
+    ),
     Field::many(
         "thread.cap_effective",
         FieldType::Text,

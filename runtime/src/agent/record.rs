@@ -170,7 +170,7 @@ impl Recorder {
         let mut is_kept = is_inside(&event.task, pipeline);
         match &event.kind {
             RawKind::Lost { .. } => return self.write(&Item::Event(event)),
-            RawKind::CgroupMade { .. } => return Ok(()),
+            RawKind::CgroupMade { .. } | RawKind::CgroupEntered { .. } => return Ok(()),
             RawKind::Fork { child } => is_kept |= is_inside(child, pipeline),
             _ => {}
         }

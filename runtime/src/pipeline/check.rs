@@ -34,6 +34,7 @@ impl Pipeline {
             let context = Context {
                 files: &image.files,
                 entry,
+                before: seen.before,
             };
             judge(&image.profile, &event, context)
         });
@@ -42,6 +43,10 @@ impl Pipeline {
                 event: event.clone(),
                 judgement: judgement.clone(),
             });
+        }
+        if let (Some(logbook), Some(image), true) = (&mut self.logbook, &image, has_happened) {
+            let news = logbook.note(image, &event, judgement.as_ref());
+            out.extend(news.map(Output::Notice));
         }
         let deviations = match judgement {
             Some(Judgement::Deviates(deviations)) => deviations,
@@ -60,6 +65,9 @@ impl Pipeline {
             }
             return;
         };
+        if let (Some(logbook), Some(image)) = (&mut self.logbook, &image) {
+            logbook.trouble(image, &event);
+        }
         if is_tree
             && has_happened
             && let Some(sandbox) = self.sandboxes.get_mut(id)
@@ -144,5 +152,11 @@ fn is_judged(event: &Event) -> bool {
         }
         _ => !event.process.exe.is_empty(),
     };
-    knows_program && event.phase.is_some()
+    // That a connection failed is told after it was asked for, and that was judged. A refusal is told once.
+    // An open that failed has done nothing.
+    let is_outcome = matches!(
+        event.kind,
+        EventKind::Connect { error, .. } | EventKind::Open { error, .. } if error < 0 && error != -libc::EPERM
+    );
+    knows_program && event.phase.is_some() && !is_outcome
 }

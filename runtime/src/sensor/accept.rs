@@ -2,7 +2,7 @@
 
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
-const BLIND_TO: &str = "accepts by io_uring";
+const BLIND_TO: &str = "who connected, when io_uring accepts";
 
 const WAYS: &[Way] = &[
     Way {

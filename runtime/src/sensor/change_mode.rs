@@ -2,13 +2,14 @@
 
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
-const BLIND_TO: &str = "paths are read from the caller's memory when the call returns; fchmodat2";
+const BLIND_TO: &str = "paths are read from the caller's memory when the call returns";
 
 const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
             Program::optional("call_fchmodat", Hook::SystemCall("fchmodat")),
+            Program::optional("call_fchmodat2", Hook::SystemCall("fchmodat2")),
             Program::optional("call_fchmod", Hook::SystemCall("fchmod")),
             Program::optional("call_chmod", Hook::SystemCall("chmod")),
         ],
@@ -18,6 +19,7 @@ const WAYS: &[Way] = &[
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
             Program::optional("exit_fchmodat", Hook::Tracepoint("sys_exit_fchmodat")),
+            Program::optional("exit_fchmodat2", Hook::Tracepoint("sys_exit_fchmodat2")),
             Program::optional("exit_fchmod", Hook::Tracepoint("sys_exit_fchmod")),
             Program::optional("exit_chmod", Hook::Tracepoint("sys_exit_chmod")),
         ],

@@ -10,7 +10,7 @@ const WAYS: &[Way] = &[Way {
         Program::new("on_sendmsg4", Hook::CgroupSockAddr),
         Program::new("on_sendmsg6", Hook::CgroupSockAddr),
     ],
-    blind_to: "raw sockets; whether the connection was made",
+    blind_to: "raw sockets",
 }];
 
 /// Tells of connections asked for.

@@ -3,13 +3,14 @@
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
 // The kernel defines umount2(2) under the name `umount`.
-const BLIND_TO: &str = "paths are read from the caller's memory when the call returns; fsmount and move_mount";
+const BLIND_TO: &str = "paths are read from the caller's memory when the call returns";
 
 const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::Fexit,
         programs: &[
             Program::optional("call_mount", Hook::SystemCall("mount")),
+            Program::optional("call_move_mount", Hook::SystemCall("move_mount")),
             Program::optional("call_umount2", Hook::SystemCall("umount")),
             Program::optional("call_pivot_root", Hook::SystemCall("pivot_root")),
             Program::optional("call_chroot", Hook::SystemCall("chroot")),
@@ -20,6 +21,7 @@ const WAYS: &[Way] = &[
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
             Program::optional("exit_mount", Hook::Tracepoint("sys_exit_mount")),
+            Program::optional("exit_move_mount", Hook::Tracepoint("sys_exit_move_mount")),
             Program::optional("exit_umount2", Hook::Tracepoint("sys_exit_umount")),
             Program::optional("exit_pivot_root", Hook::Tracepoint("sys_exit_pivot_root")),
             Program::optional("exit_chroot", Hook::Tracepoint("sys_exit_chroot")),

@@ -22,7 +22,7 @@ pub(super) const WAYS: &[Way] = &[
             Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_open")),
             Program::optional("on_open_returned", Hook::Tracepoint("sys_exit_creat")),
         ],
-        blind_to: "opens by io_uring, by 32-bit programs and by open_by_handle_at",
+        blind_to: "opens by 32-bit programs and by open_by_handle_at; links in paths that io_uring opens",
     },
 ];
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use plimsoll_model::{Call, CallObject, SocketAddress, SystemCall, Transport};
 
-use super::{ASKED_BYTES, Cursor, TEXT_AT, WireError, limited_text, path};
+use super::{ASKED_BYTES, Cursor, TEXT_AT, WireError, path, text};
 
 /// Flag of `bpf/record.h`: the object is no path but a `struct socket_object`.
 const SOCKET: u32 = 8;
@@ -29,7 +29,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Call, WireError> {
     let mut texts = Vec::new();
     for length in text_lengths {
         if length > 0 {
-            texts.push(limited_text(cursor.bytes(usize::from(length))?, ASKED_BYTES));
+            texts.push(text::limited(cursor.bytes(usize::from(length))?, ASKED_BYTES));
         }
     }
     Ok(Call {

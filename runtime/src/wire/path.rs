@@ -4,6 +4,8 @@
 const REACHED_ROOT: u32 = 1;
 const DETACHED: u32 = 2;
 const CUT: u32 = 4;
+/// The path is that of the folder that the text which the caller wrote begins at.
+pub(super) const FOLDER: u32 = 16;
 
 /// Joins components that stand leaf first, each ended by a NUL.
 ///
@@ -11,7 +13,7 @@ const CUT: u32 = 4;
 /// own file system; what no file system holds has no leading slash (`memfd:name`). No components and no flags: empty.
 pub(super) fn absolute(bytes: &[u8], flags: u32) -> String {
     if flags & DETACHED != 0 {
-        return super::text(bytes);
+        return super::text::until_nul(bytes);
     }
     let mut path = String::with_capacity(bytes.len() + 1);
     if flags & CUT != 0 {
@@ -27,6 +29,24 @@ pub(super) fn absolute(bytes: &[u8], flags: u32) -> String {
         path.push('/');
     }
     path
+}
+
+/// A path as its caller wrote it, from a folder on; links are not followed.
+pub(super) fn joined(folder: &str, asked: &str) -> String {
+    let mut parts: Vec<&str> = match asked.starts_with('/') {
+        true => Vec::new(),
+        false => folder.split('/').filter(|part| !part.is_empty()).collect(),
+    };
+    for part in asked.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// Whether a file was made by `memfd_create(2)`: no file system holds it, and the kernel named it.
@@ -50,6 +70,18 @@ mod tests {
             (b"a\xff\0", REACHED_ROOT, "/a\u{fffd}"),
         ] {
             assert_eq!(absolute(bytes, flags), expected, "{bytes:?} {flags}");
+        }
+    }
+
+    #[test]
+    fn joins_what_was_written_to_its_folder() {
+        for (folder, asked, expected) in [
+            ("/srv/app", "file", "/srv/app/file"),
+            ("/srv/app", "./a//../b", "/srv/app/b"),
+            ("/srv/app", "/etc/shadow", "/etc/shadow"),
+            ("/", "../../x", "/x"),
+        ] {
+            assert_eq!(joined(folder, asked), expected, "{folder} {asked}");
         }
     }
 

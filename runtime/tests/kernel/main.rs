@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod datagrams;
+mod death;
+mod environment;
 mod filters;
 mod guards;
 mod libraries;
 mod load;
+mod rings;
 mod sensors;
 mod watch;

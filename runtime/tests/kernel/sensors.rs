@@ -89,6 +89,20 @@ fn exec_carries_file_arguments_and_folder() {
     assert_eq!(event.task.parent_pid.cast_unsigned(), std::process::id());
     assert_eq!(event.task.credentials.euid, 0);
     assert_eq!(event.task.container_pid, event.task.pid);
+    let credentials = event.task.credentials;
+    assert!(credentials.permitted_capabilities.is_some_and(|bits| bits != 0));
+    assert_eq!(credentials.permitted_capabilities, credentials.capabilities);
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let group: i32 = stat
+        .rsplit(") ")
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(2)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert_eq!((event.task.container_group_id, event.task.group_id), (group, group));
 }
 
 #[test]

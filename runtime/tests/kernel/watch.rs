@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use plimsoll_rules::{EventNeeds, ReadPaths, RuleFile, RuleSet};
+use plimsoll_rules::{Environment, EventNeeds, ReadPaths, RuleFile, RuleSet};
 use plimsoll_runtime::{
     enforce::{Instead, Tables},
     raw::{RawEvent, RawKind},
@@ -187,6 +187,7 @@ fn filter(containers_only: bool) -> Filter {
         containers_only,
         reads: ReadPaths::default(),
         asked_paths: false,
+        environment: Environment::default(),
     }
 }
 
