@@ -232,6 +232,11 @@ impl UsageLedger {
         window.to_ns = window.to_ns.max(now_ns);
     }
 
+    /// When something was last seen of it, nanoseconds since the Unix epoch.
+    pub fn last_ns(&self) -> u64 {
+        self.usage.window.to_ns
+    }
+
     /// As it is now.
     pub fn usage(&self) -> ImageUsage {
         ImageUsage {

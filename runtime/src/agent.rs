@@ -17,8 +17,8 @@ use crate::{
     identity::{self, Answer, Cgroups},
     images::PullOptions,
     limits::MAX_BATCHES,
-    logbook::LogbookOptions,
     load,
+    logbook::{LogbookOptions, Saver},
     output::{OutputOptions, OutputSummary},
     pipeline::{Counts, Pipeline, Setup, host_mount_namespace},
     raw::RawEvent,
@@ -66,6 +66,8 @@ pub struct Options {
     pub enforcement: Option<Enforcement>,
     /// File into which everything that the sensors say is recorded.
     pub record: Option<PathBuf>,
+    /// What images use, and what may be learned, written down; `None`: it is not.
+    pub logbook: Option<LogbookOptions>,
     /// Where alerts go on this machine.
     pub sinks: Vec<Box<dyn Sink>>,
     /// Where alerts go over the network; `None`: nowhere.
@@ -143,6 +145,9 @@ pub fn run_controlled(
         Some(path) => Some(record::Recorder::create(path, &boot_id, boot_offset_ns, &node)?),
         None => None,
     };
+    let is_learning = options.logbook.as_ref().is_some_and(|logbook| logbook.learn.is_some());
+    let logbook = options.logbook.map(|logbook| Saver::open(logbook, &node, true));
+    let tells_all = options.record.is_some() || is_learning;
     let vitals = vitals_of(&plan);
     let (outputs, desk) = open_outputs(options.outputs.as_ref(), &node, &vitals)?;
     let puller = open_more_images(options.pull, &desk, &mut images, &mut notes)?;
@@ -162,11 +167,11 @@ pub fn run_controlled(
             vitals.clone(),
         );
         reloader
-            .recording(options.record.is_some())
+            .recording(tells_all)
             .start(changes)
             .map_err(AgentError::Thread)?;
     }
-    let guard = kernel_side::guard(&options.rules, options.enforcement, options.record.is_some());
+    let guard = kernel_side::guard(&options.rules, options.enforcement, tells_all);
     let (mut eyes, kernel, guard) = kernel_side::open(&plan, &filter, guard)?;
     let processes = eyes.snapshot()?;
     // It holds the kernel's type information, tens of megabytes that nobody needs any more.
@@ -191,11 +196,12 @@ pub fn run_controlled(
     run.kernel = kernel;
     run.pulse = controls.pulse;
     run.say_notes(&notes);
+    run.open_logbook(logbook);
     run.seed(existing, processes, recorder.as_mut());
-    let stop = controls.stop;
-    let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
     // Types of the kernel, scan reports as text, rules as they were read: all that is done with.
     load::give_back();
+    let stop = controls.stop;
+    let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
     ready();
     run.until_the_end(inputs, watcher, recorder, &stop)
 }

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod images;
 mod limits;
 mod load;
+pub mod logbook;
 pub mod output;
 mod phase;
 mod pipeline;

@@ -237,7 +237,7 @@ fn read_secret(text: &str) -> Result<String, OutputError> {
 }
 
 /// Writes a file for its owner alone; it is there whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _};
     let new = path.with_extension("new");
     let mut file = fs::OpenOptions::new()

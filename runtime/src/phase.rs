@@ -22,6 +22,8 @@ pub(crate) struct Sandbox {
     pub(crate) image: Option<Arc<KnownImage>>,
     /// Set once the first program runs in it.
     pub(crate) mount_namespace: Option<u32>,
+    /// Some of it happened before it could be watched: it ran before the agent, or before its image's scan came.
+    pub(crate) is_joined: bool,
     host_mount_namespace: u32,
     first: Option<ProcessKey>,
     roles: HashMap<ProcessKey, Role>,
@@ -75,6 +77,7 @@ impl Sandbox {
             container,
             image,
             mount_namespace: None,
+            is_joined: false,
             host_mount_namespace,
             first: None,
             roles: HashMap::new(),
@@ -130,6 +133,7 @@ impl Sandbox {
     /// The scan of the image came while the container runs. Places that only a profile can tell are looked at again: who
     /// serves, who was started by the server, who is a health check.
     pub(crate) fn learn<'p>(&mut self, image: Arc<KnownImage>, find: impl Fn(ProcessKey) -> Option<&'p Process>) {
+        self.is_joined |= self.image.is_none();
         self.image = Some(image);
         let Some(image) = &self.image else { return };
         let profile = &image.profile;
@@ -154,6 +158,7 @@ impl Sandbox {
     /// Places a process that ran before the agent; parents come first.
     pub(crate) fn seed(&mut self, seen: &Seen) {
         let process = &seen.event.process;
+        self.is_joined = true;
         let Some(mut role) = self.role_of(seen) else { return };
         if role.phase == Phase::Init && self.is_inside(seen) {
             role = self.enter(process, seen.mount_namespace).0;

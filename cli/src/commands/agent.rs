@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure};
 mod enforce;
 mod profiles;
 mod reload;
+mod logbook;
 mod systemd;
 
 use reload::Sources;
@@ -103,6 +104,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     profiles: profiles::ProfileArguments,
     #[command(flatten)]
+    logbook: logbook::LogbookArguments,
+    #[command(flatten)]
     enforcement: enforce::EnforcementArguments,
     /// Name of this node in alerts; default: the host's name, in a replay the recorded one
     #[arg(long, value_name = "NAME")]
@@ -136,6 +139,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         rules,
         node: arguments.node,
         enforcement: enforce::enforcement(&arguments.enforcement),
+    let is_replay = arguments.replay.is_some();
+    let logbook = arguments
+        .logbook
+        .options(arguments.server.as_ref().filter(|_| !is_replay).map(|_| &*arguments.state));
         record: arguments.record,
         sinks,
         outputs,
@@ -143,6 +150,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     let summary = match &arguments.replay {
         Some(path) => agent::replay(options, path).map_err(explain)?,
+        logbook,
         None => watch(options, sources)?,
     };
     report(&summary);

@@ -2,6 +2,7 @@
 
 use std::{
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     alert::Told,
     limits::MAX_OUTPUTS,
+    logbook::{Logbook, Saver},
     output::SharedVitals,
     pipeline::{Output, Pipeline},
     snapshot::RawProcess,
@@ -47,6 +49,7 @@ pub(super) struct Run {
     vitals_at: Instant,
     pub(super) kernel: KernelSide,
     pub(super) pulse: Option<Box<dyn FnMut() + Send>>,
+    saver: Option<Saver>,
 }
 
 impl Run {
@@ -72,7 +75,38 @@ impl Run {
             vitals_at: Instant::now(),
             kernel: KernelSide::default(),
             pulse: None,
+            saver: None,
         })
+    }
+
+    /// What is written down from now on.
+    pub(super) fn open_logbook(&mut self, opened: Option<(Saver, Logbook, Vec<String>)>) {
+        let Some((saver, logbook, notices)) = opened else {
+            return;
+        };
+        self.saver = Some(saver);
+        self.pipeline.logbook = Some(logbook);
+        self.out.extend(notices.into_iter().map(Output::Notice));
+    }
+
+    /// Writes down what images use and what may be learned, and lets outputs know.
+    fn keep_logbook(&mut self) {
+        let (Some(saver), Some(logbook)) = (&mut self.saver, &self.pipeline.logbook) else {
+            return;
+        };
+        if saver.is_due() {
+            let said = saver.save(logbook);
+            self.out.extend(said.into_iter().map(Output::Notice));
+            self.vitals.lock().usage = Arc::new(logbook.usage().images);
+        }
+    }
+
+    /// Writes it down for the last time.
+    pub(super) fn close_logbook(&mut self) {
+        if let (Some(saver), Some(logbook)) = (self.saver.take(), &self.pipeline.logbook) {
+            let said = saver.finish(logbook);
+            self.out.extend(said.into_iter().map(Output::Notice));
+        }
     }
 
     /// Lets outputs know how the agent is.
@@ -81,6 +115,7 @@ impl Run {
             return;
         }
         self.vitals_at = Instant::now();
+        self.keep_logbook();
         self.kernel.tick(&mut self.out);
         self.out.extend(self.clock.look().map(Output::Notice));
         if let Some(pulse) = &mut self.pulse {
@@ -149,6 +184,7 @@ impl Run {
         drop(inputs);
         let _ = watcher.join();
         self.pipeline.finish(&mut self.out);
+        self.close_logbook();
         let recorded = self.flush(recorder.as_mut());
         let finished = recorder.map_or(Ok(()), |recorder| recorder.finish(&self.pipeline));
         let summary = self.end();

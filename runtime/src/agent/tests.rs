@@ -54,6 +54,7 @@ fn options(folder: &std::path::Path, sinks: Vec<Box<dyn Sink>>, notices: &Arc<Mu
         node: None,
         enforcement: None,
         record: None,
+        logbook: None,
         sinks,
         outputs: None,
         notice: Box::new(move |text| notices.lock().unwrap().push(text.to_owned())),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plimsoll_model::Container;
+use plimsoll_model::{Container, ImageUsage};
 
 use crate::{images::ReportSource, pipeline::Counts};
 
@@ -19,6 +19,8 @@ pub(crate) struct Vitals {
     pub(crate) blind_spots: Vec<(String, String)>,
     /// Containers that run, with where their report came from.
     pub(crate) containers: Vec<(Arc<Container>, Option<ReportSource>)>,
+    /// What images use; another list when it has changed.
+    pub(crate) usage: Arc<Vec<ImageUsage>>,
     /// Per output, records that were lost or refused.
     pub(crate) output_losses: Vec<(&'static str, u64)>,
 }

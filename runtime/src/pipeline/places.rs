@@ -119,6 +119,7 @@ impl Pipeline {
         match self.sandboxes.get_mut(&id) {
             Some(sandbox) => {
                 sandbox.container = container;
+                sandbox.is_joined |= sandbox.image.is_none() && image.is_some() && !sandbox.is_empty();
                 sandbox.image = image.or_else(|| sandbox.image.take());
             }
             None => {

@@ -12,7 +12,7 @@ use plimsoll_model::{Container, ContainerRuntime, Credentials, SocketAddress, Tr
 use plimsoll_rules::{RuleFile, RuleSet};
 use plimsoll_runtime::{
     agent::{self, Options, Summary},
-    capture::{Item, VERSION, Writer},
+    capture::{Item, Recorded, VERSION, Writer},
     output::{OutputOptions, Pace},
     raw::{RawEvent, RawKind, RawTask},
     sink::{self, SinkOptions},
@@ -153,11 +153,12 @@ pub(crate) fn run(folder: &Path, alerts: u64, outputs: OutputOptions, notices: &
         node: None,
         enforcement: None,
         record: None,
+        logbook: None,
         sinks: vec![sink::find("file").unwrap().open(&file).unwrap()],
         outputs: Some(outputs),
         notice: Box::new(move |text| notices.lock().unwrap().push(text.to_owned())),
     };
-    agent::replay(options, &path).unwrap()
+    agent::replay(options, &Recorded::new(&path)).unwrap()
 }
 
 pub(crate) fn file_ids(folder: &Path) -> BTreeSet<String> {

@@ -162,6 +162,7 @@ fn addresses_that_would_leak_or_cannot_work_are_refused() {
             enforcement: None,
             record: None,
             sinks: Vec::new(),
+            logbook: None,
             outputs: Some(outputs),
             notice: Box::new(|_| {}),
         };

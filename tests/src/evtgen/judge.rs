@@ -100,6 +100,7 @@ impl Judge {
                 node: None,
                 enforcement: None,
                 record: None,
+                logbook: None,
                 sinks: vec![Box::new(Hand(sender))],
                 outputs: None,
                 notice: Box::new(|text| eprintln!("notice: {text}")),
