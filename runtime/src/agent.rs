@@ -50,7 +50,7 @@ use run::Run;
 pub use crate::pipeline::Observed;
 pub use error::AgentError;
 pub use reload::RuleChange;
-pub use replay::{observe, replay};
+pub use replay::{observe, place, replay};
 
 /// How an agent runs.
 pub struct Options {

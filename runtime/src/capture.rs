@@ -4,15 +4,19 @@
 //! body: one zstd frame with content size and checksum, which holds items one after the other in postcard's encoding.
 //! Numbers are little-endian. The same items in the same frames give the same bytes.
 
-use plimsoll_model::Container;
+use std::path::Path;
+
+use plimsoll_model::{Container, Note};
 use serde::{Deserialize, Serialize};
 
 use crate::{raw::RawEvent, snapshot::RawProcess};
 
 mod reader;
+mod recorded;
 mod writer;
 
 pub use reader::Reader;
+pub use recorded::Recorded;
 pub use writer::Writer;
 
 /// Version of the format that this build writes and reads.
@@ -43,9 +47,25 @@ pub enum Item {
     Container(Container),
 }
 
+/// Something that can be replayed: a file of ours, or of others in a format that another crate reads.
+pub trait Recording {
+    /// Where it is, for people.
+    fn path(&self) -> &Path;
+
+    /// Gives all items in their order; a replay asks twice, the first time for what must be known before. Notes say what
+    /// could not be read.
+    ///
+    /// # Errors
+    /// It is no recording, or cannot be read.
+    fn each(&self, take: &mut dyn FnMut(Item)) -> Result<Vec<Note>, CaptureError>;
+}
+
 /// Why a capture could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
+    /// The file could not be opened.
+    #[error("open capture: {0}")]
+    Open(#[source] std::io::Error),
     /// Reading failed.
     #[error("read capture: {0}")]
     Read(#[source] std::io::Error),
@@ -61,6 +81,9 @@ pub enum CaptureError {
         /// What the file says.
         found: u32,
     },
+    /// It is of another format, whose reader says why.
+    #[error(transparent)]
+    Foreign(Box<dyn std::error::Error + Send + Sync>),
     /// An item could not be encoded, or is larger than a frame may be.
     #[error("write capture: {0}")]
     Encode(String),

@@ -64,7 +64,7 @@ pub struct Identified {
 }
 
 /// The engine whose cgroups look like this, and the container's id.
-pub(crate) fn recognise(cgroup_path: &str) -> Option<(ContainerRuntime, &str)> {
+pub fn recognise(cgroup_path: &str) -> Option<(ContainerRuntime, &str)> {
     ALL.iter()
         .find_map(|engine| Some((engine.runtime(), engine.container_id(cgroup_path)?)))
 }

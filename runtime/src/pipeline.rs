@@ -123,6 +123,8 @@ pub(crate) struct Pipeline {
     told: Vec<Told>,
     /// What containers did and what their profiles said of it, where somebody asked for that.
     pub(crate) observed: Option<Vec<Observed>>,
+    /// Every event that rules were asked about, where somebody asked for that.
+    pub(crate) placed: Option<Vec<Event>>,
     /// What images use, and what may be learned, where somebody asked for that.
     pub(crate) logbook: Option<Logbook>,
 }
@@ -153,6 +155,7 @@ impl Pipeline {
             counts: Counts::default(),
             told: Vec::new(),
             observed: None,
+            placed: None,
             logbook: None,
         }
     }

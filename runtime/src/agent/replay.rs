@@ -1,12 +1,15 @@
 //! A capture in, the alerts of the recorded run out. The clock is the capture's.
 
-use std::{fs::File, io::BufReader, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
+
+use plimsoll_model::{Event, Note};
 
 use super::{AgentError, Delivery, Options, Run, Summary, open_images, open_outputs, record::failed, run};
 use crate::{
-    capture::{Item, Reader},
+    capture::{CaptureError, Item, Recording},
     identity::Answer,
     images::Images,
+    logbook::Saver,
     output::SharedVitals,
     pipeline::{Observed, Output, Pipeline, Setup, host_mount_namespace},
 };
@@ -15,11 +18,11 @@ use crate::{
 ///
 /// # Errors
 /// The file is no capture, or scan reports cannot be listed.
-pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
+pub fn replay(options: Options, recording: &dyn Recording) -> Result<Summary, AgentError> {
     let (images, notes) = open_images(&options.images)?;
     let (mut containers, mut firsts) = (Vec::new(), Vec::new());
     let mut start = None;
-    let capture_notes = each(path, |item| match item {
+    let capture_notes = each(recording, |item| match item {
         Item::Start {
             boot_id,
             boot_offset_ns,
@@ -42,6 +45,8 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         guard: None,
     };
     let vitals = SharedVitals::default();
+    // A recording that is replayed twice says nothing more the second time: it is not added to.
+    let logbook = options.logbook.map(|logbook| Saver::open(logbook, &setup.node, false));
     let (outputs, _) = open_outputs(options.outputs.as_ref(), &setup.node, &vitals)?;
     let delivery = Delivery {
         sinks: options.sinks,
@@ -51,13 +56,14 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
     };
     let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
     run.say_notes(&notes);
-    let is_capture_damaged = capture_notes.iter().any(plimsoll_model::Note::makes_incomplete);
+    run.open_logbook(logbook);
+    let is_capture_damaged = capture_notes.iter().any(Note::makes_incomplete);
     for note in capture_notes {
         run.out
             .push(Output::Notice(format!("capture {}: {}", note.subject, note.detail)));
     }
-    introduce(&mut run.pipeline, &mut run.out, &containers, &images);
-    each(path, |item| match item {
+    introduce(&mut run.pipeline, &mut run.out, &containers, Some(&images));
+    each(recording, |item| match item {
         Item::Start { .. } | Item::Container(_) => {}
         Item::Process(process) => run.pipeline.seed(process, &mut run.out),
         Item::Event(event) => {
@@ -68,6 +74,7 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
         }
     })?;
     run.pipeline.finish(&mut run.out);
+    run.close_logbook();
     run.send();
     Ok(Summary {
         is_capture_damaged,
@@ -76,22 +83,48 @@ pub fn replay(options: Options, path: &Path) -> Result<Summary, AgentError> {
 }
 
 /// Tells what the containers of a capture did, and what the profiles in a folder of scan reports say of it: no rules, no
-/// alerts. Only containers of scanned images are told.
+/// alerts. Only containers of scanned images are told. What could not be read of the recording comes back.
 ///
 /// # Errors
 /// The file is no capture, or scan reports cannot be listed.
-pub fn observe(images: &Path, capture: &Path, mut tell: impl FnMut(Observed)) -> Result<(), AgentError> {
+pub fn observe(images: &Path, recording: &dyn Recording, mut tell: impl FnMut(Observed)) -> Result<Vec<Note>, AgentError> {
     let (images, _) = open_images(images)?;
+    let mut pipeline = silent(recording, Some(&images))?;
+    pipeline.observed = Some(Vec::new());
+    through(recording, &mut pipeline, |pipeline| {
+        let seen = pipeline.observed.iter_mut().flat_map(|seen| seen.drain(..));
+        seen.for_each(&mut tell);
+    })
+}
+
+/// Tells every event of a capture as rules would see it: with its process, its container and its phase. No rules, no
+/// profiles. What could not be read of the recording comes back.
+///
+/// # Errors
+/// The file is no capture.
+pub fn place(recording: &dyn Recording, mut tell: impl FnMut(Event)) -> Result<Vec<Note>, AgentError> {
+    let mut pipeline = silent(recording, None)?;
+    pipeline.placed = Some(Vec::new());
+    through(recording, &mut pipeline, |pipeline| {
+        let placed = pipeline.placed.iter_mut().flat_map(|placed| placed.drain(..));
+        placed.for_each(&mut tell);
+    })
+}
+
+/// A pipeline that has no rules and knows the containers of a capture.
+fn silent(recording: &dyn Recording, images: Option<&Images>) -> Result<Pipeline, AgentError> {
     let (mut containers, mut firsts) = (Vec::new(), Vec::new());
-    let mut offset_ns = 0;
-    each(capture, |item| match item {
-        Item::Start { boot_offset_ns, .. } => offset_ns = boot_offset_ns,
+    let (mut offset_ns, mut name) = (0, String::new());
+    each(recording, |item| match item {
+        Item::Start {
+            boot_offset_ns, node, ..
+        } => (offset_ns, name) = (boot_offset_ns, node),
         Item::Container(container) => containers.push(container),
         Item::Process(process) if process.task.pid <= 2 => firsts.push(process),
         Item::Process(_) | Item::Event(_) => {}
     })?;
     let mut pipeline = Pipeline::new(Setup {
-        node: "".into(),
+        node: name.into(),
         boot_id: String::new(),
         boot_offset_ns: offset_ns,
         host_mount_namespace: host_mount_namespace(&firsts),
@@ -100,23 +133,26 @@ pub fn observe(images: &Path, capture: &Path, mut tell: impl FnMut(Observed)) ->
         asker: None,
         guard: None,
     });
-    pipeline.observed = Some(Vec::new());
+    introduce(&mut pipeline, &mut Vec::new(), &containers, images);
+    Ok(pipeline)
+}
+
+/// All of a capture through a pipeline; `look` is called after each step.
+fn through(
+    recording: &dyn Recording,
+    pipeline: &mut Pipeline,
+    mut look: impl FnMut(&mut Pipeline),
+) -> Result<Vec<Note>, AgentError> {
     let mut out = Vec::new();
-    introduce(&mut pipeline, &mut out, &containers, &images);
-    each(capture, |item| {
+    each(recording, |item| {
         match item {
             Item::Start { .. } | Item::Container(_) => {}
             Item::Process(process) => pipeline.seed(process, &mut out),
             Item::Event(event) => pipeline.push(event, &mut out),
         }
         out.clear();
-        pipeline
-            .observed
-            .iter_mut()
-            .flat_map(|seen| seen.drain(..))
-            .for_each(&mut tell);
-    })?;
-    Ok(())
+        look(pipeline);
+    })
 }
 
 impl Run {
@@ -136,10 +172,10 @@ fn introduce(
     pipeline: &mut Pipeline,
     out: &mut Vec<Output>,
     containers: &[plimsoll_model::Container],
-    images: &Images,
+    images: Option<&Images>,
 ) {
     for container in containers {
-        let image = container.image.as_ref().and_then(|image| images.find(image, &[]));
+        let image = container.image.as_ref().and_then(|image| images?.find(image, &[]));
         let answer = Answer::Container {
             container: Box::new(container.clone()),
             image,
@@ -149,14 +185,12 @@ fn introduce(
     }
 }
 
-fn each(path: &Path, mut take: impl FnMut(Item)) -> Result<Vec<plimsoll_model::Note>, AgentError> {
-    let file = File::open(path).map_err(|source| AgentError::Open {
-        path: path.display().to_string(),
-        source,
-    })?;
-    let mut reader = Reader::new(BufReader::new(file)).map_err(|source| failed(path, source))?;
-    while let Some(item) = reader.next_item().map_err(|source| failed(path, source))? {
-        take(item);
-    }
-    Ok(reader.notes().to_vec())
+fn each(recording: &dyn Recording, mut take: impl FnMut(Item)) -> Result<Vec<Note>, AgentError> {
+    recording.each(&mut take).map_err(|error| match error {
+        CaptureError::Open(source) => AgentError::Open {
+            path: recording.path().display().to_string(),
+            source,
+        },
+        error => failed(recording.path(), error),
+    })
 }

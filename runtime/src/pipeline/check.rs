@@ -90,6 +90,9 @@ impl Pipeline {
             origin,
             verdict,
         } = against;
+        if let Some(placed) = &mut self.placed {
+            placed.push(event.clone());
+        }
         let reasons: Vec<Reason> = deviations.iter().map(Deviation::reason).collect();
         let (node, rules) = (Arc::clone(&self.setup.node), Arc::clone(&self.setup.rules));
         let observation = Observation {

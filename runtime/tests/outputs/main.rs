@@ -15,6 +15,7 @@ use bench::{Bench, PACE, capture, output_options, run};
 use plimsoll_rules::RuleSet;
 use plimsoll_runtime::{
     agent::{self, Options},
+    capture,
     output::{OutputOptions, Pace, ServerOptions},
 };
 use receiver::{Receiver, Reply, Request};
@@ -161,12 +162,14 @@ fn addresses_that_would_leak_or_cannot_work_are_refused() {
             node: None,
             enforcement: None,
             record: None,
-            sinks: Vec::new(),
             logbook: None,
+            sinks: Vec::new(),
             outputs: Some(outputs),
             notice: Box::new(|_| {}),
         };
-        let error = agent::replay(options, &path).unwrap_err().to_string();
+        let error = agent::replay(options, &capture::Recorded::new(&path))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
     }
 }
