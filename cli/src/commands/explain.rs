@@ -2,6 +2,7 @@
 
 mod file;
 mod package;
+mod reach;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -191,6 +192,7 @@ fn match_text(one: &Match, report: &ScanReport, background: Option<&Background>)
     if let Some(ssvc) = background.and_then(|background| background.ssvc.as_deref()) {
         block.line("SSVC", &ssvc_text(ssvc));
     }
+    reach::lines(&mut block, one, report);
     if let Some(package) = package {
         package_lines(&mut block, package, report);
     }

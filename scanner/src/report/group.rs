@@ -27,6 +27,8 @@ pub(super) fn group<'a>(report: &'a ScanReport, matches: &'a [Match]) -> Vec<Gro
             source.map(|source| (source.name.as_str(), source.version.as_str())),
             package.map(|package| (package.kind, package.version.as_str())),
             words::fix(found),
+            // One binary may be in use, and another one of the same source not.
+            words::reach(found),
             // Without a source package, each one stands for itself.
             source.is_none().then_some(found.package),
         );

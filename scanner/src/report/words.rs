@@ -54,3 +54,12 @@ pub(super) fn link(id: &str) -> Option<String> {
     id.starts_with("GHSA-")
         .then(|| format!("https://github.com/advisories/{id}"))
 }
+
+/// How near a match's package is to being used: a rung of the ladder, `not in use`, or nothing when nobody asked.
+pub(super) fn reach(found: &Match) -> &'static str {
+    match &found.reach {
+        Some(reach) if reach.is_idle => "not in use",
+        Some(reach) => reach.rung.name(),
+        None => "",
+    }
+}

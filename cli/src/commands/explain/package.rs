@@ -2,7 +2,7 @@
 
 use plimsoll_model::{Package, ScanReport};
 
-use super::{Block, is_called, package_lines};
+use super::{Block, is_called, package_lines, reach};
 use crate::{commands::db, exit::Failure};
 
 /// Packages of this name, package URL or source.
@@ -35,6 +35,9 @@ pub(super) fn explain(package: &Package, report: &ScanReport) -> Result<String, 
         .iter()
         .position(|other| std::ptr::eq(other, package));
     let index = index.and_then(|index| u32::try_from(index).ok());
+    if let Some(reach) = index.and_then(|index| reach::of_package(index, report)) {
+        block.line("ladder", &format!("{}: {}", reach.rung, reach.because));
+    }
     let count = report.matches.as_ref().map(|matches| {
         let of_it = matches.iter().filter(|found| Some(found.package) == index);
         of_it.count()

@@ -1,4 +1,4 @@
-//! `--server URL` in, the scan report stored there out.
+//! `--server URL` in, the scan report stored there out; and what a server is asked for.
 
 use std::{
     fs::File,
@@ -28,6 +28,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Bytes of a refusal that are read.
 const MAX_ANSWER_BYTES: usize = 4096;
+/// Largest document that a server is asked for, bytes.
+const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 /// Where reports go, below the server's own path.
 const PATH: &str = "api/v1/scans";
 /// Never an argument: every process on the machine can read those.
@@ -40,13 +42,13 @@ pub(super) struct ServerArguments {
     #[arg(long, env = "PLIMSOLL_SERVER", value_name = "URL")]
     server: Option<String>,
     /// File with the token, instead of PLIMSOLL_TOKEN
-    #[arg(long, value_name = "FILE", requires = "server")]
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Certificates (PEM) to trust besides those of the system
-    #[arg(long, value_name = "FILE", requires = "server")]
+    #[arg(long, value_name = "FILE")]
     server_ca: Option<PathBuf>,
     /// Speak plain HTTP to a server that is not on this machine: others can read the token
-    #[arg(long, requires = "server")]
+    #[arg(long)]
     insecure_server: bool,
 }
 
@@ -60,10 +62,18 @@ pub(super) struct Server {
 impl ServerArguments {
     /// `None` when no server was asked for. Nothing is sent yet.
     pub(super) fn connect(&self) -> Result<Option<Server>, Failure> {
+        self.server.as_deref().map(|text| self.open(text)).transpose()
+    }
+
+    /// Whether it is said how a server is spoken to, and no server is named.
+    pub(super) fn is_for_nobody(&self) -> bool {
+        let is_said = self.token_file.is_some() || self.server_ca.is_some() || self.insecure_server;
+        self.server.is_none() && is_said
+    }
+
+    /// The server at this URL.
+    pub(super) fn open(&self, text: &str) -> Result<Server, Failure> {
         let usage = |hint: &str, error: anyhow::Error| Failure::new(Exit::Usage, error, hint);
-        let Some(text) = &self.server else {
-            return Ok(None);
-        };
         let url = endpoint(text, self.insecure_server).map_err(|error| {
             let hint =
                 "for example https://plimsoll.example; plain http only on this machine, or with --insecure-server";
@@ -76,11 +86,11 @@ impl ServerArguments {
         })?;
         let client = self.client(&url);
         let client = client.map_err(|error| usage("--server-ca wants a file with PEM certificates", error))?;
-        Ok(Some(Server {
+        Ok(Server {
             client,
             url,
             authorization,
-        }))
+        })
     }
 
     fn authorization(&self) -> anyhow::Result<HeaderValue> {
@@ -136,7 +146,7 @@ fn endpoint(text: &str, allows_plain: bool) -> anyhow::Result<Url> {
         "http" => bail!("send a token over plain HTTP to {url}"),
         scheme => bail!("use a server URL with the scheme `{}`", escape(scheme)),
     }
-    let folder = format!("{}/{PATH}", url.path().trim_end_matches('/'));
+    let folder = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&folder);
     Ok(url)
 }
@@ -166,10 +176,65 @@ struct Refusal {
 }
 
 impl Server {
+    /// What is below the server's own path; `None` when it has no such thing.
+    pub(super) fn get(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let url = self.below(path);
+        let failed = |refusal: Refusal| {
+            let error = refusal.error.context(format!("ask {url}"));
+            Failure::new(Exit::Target, error, refusal.hint)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            let error = anyhow::Error::new(error).context(format!("ask {url}"));
+            Failure::new(Exit::Target, error, "free memory or raise the limit of processes")
+        })?;
+        runtime.block_on(self.fetch(&url)).map_err(failed)
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Option<Vec<u8>>, Refusal> {
+        let lost = |error: reqwest::Error| Refusal {
+            error: anyhow::Error::new(error.without_url()),
+            hint: "check URL, port and network; a certificate of your own needs --server-ca FILE",
+            retry: None,
+        };
+        let request = self.client.get(url.clone());
+        let request = request.header(reqwest::header::AUTHORIZATION, self.authorization.clone());
+        let mut answer = request.send().await.map_err(lost)?;
+        let status = answer.status();
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            return Err(Refusal {
+                error: anyhow!("the server answered {status}: {}", said(answer).await),
+                hint: hint(status),
+                retry: None,
+            });
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_DOCUMENT_BYTES {
+                return Err(Refusal {
+                    error: anyhow!("its answer is longer than {MAX_DOCUMENT_BYTES} bytes"),
+                    hint: "is it a Plimsoll server?",
+                    retry: None,
+                });
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    fn below(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path()));
+        url
+    }
+
     /// Sends the report; tries again what may pass.
     pub(super) fn push(&self, report: &ScanReport) -> Result<(), Failure> {
         let failed = |error: anyhow::Error, hint: &str| {
-            let error = error.context(format!("send the report to {}", self.url));
+            let error = error.context(format!("send the report to {}", self.below(PATH)));
             Failure::new(Exit::Target, error, hint)
         };
         let body = serde_json::to_vec(report).map_err(|error| failed(error.into(), "this is a bug: report it"))?;
@@ -204,7 +269,7 @@ impl Server {
     async fn send(&self, body: &[u8]) -> Result<(), Refusal> {
         let request = self
             .client
-            .post(self.url.clone())
+            .post(self.below(PATH))
             .header(reqwest::header::AUTHORIZATION, self.authorization.clone())
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body.to_vec());

@@ -29,7 +29,7 @@ const SEVERITIES: [Severity; 6] = [
 /// The line of counts, then the rows.
 pub(super) fn write(report: &ScanReport, matches: &[Match], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     let groups = group(report, matches);
-    counts(&groups, matches, paint, out)?;
+    counts(report, &groups, matches, paint, out)?;
     if groups.is_empty() {
         return Ok(());
     }
@@ -41,12 +41,23 @@ pub(super) fn write(report: &ScanReport, matches: &[Match], paint: &Paint, out: 
     let id = width(|row| row.id.chars().count(), "ID", 20);
     let installed = width(|row| row.installed.chars().count(), "INSTALLED", 24);
     let fix = width(|row| row.fix.chars().count(), "FIX", 24);
-    let room = WIDTH - (5 + 10 + 1 + id + 1 + 1 + installed + 1 + fix);
+    let has_use = report.usage.is_some();
+    let used = if has_use {
+        width(|row| row.used.len(), "USE", 10) + 1
+    } else {
+        0
+    };
+    let room = WIDTH - (5 + 10 + 1 + used + id + 1 + 1 + installed + 1 + fix);
     let names = |row: &Row| row.packages.iter().map(|name| name.chars().count() + 2).sum::<usize>();
     let package = width(names, "PACKAGE", room);
     let title = format!(
-        "{:<5}{:<10} {:<id$} {:<package$} {:<installed$} FIX",
-        "", "SEVERITY", "ID", "PACKAGE", "INSTALLED"
+        "{:<5}{:<10} {:<used$}{:<id$} {:<package$} {:<installed$} FIX",
+        "",
+        "SEVERITY",
+        if has_use { "USE" } else { "" },
+        "ID",
+        "PACKAGE",
+        "INSTALLED"
     );
     writeln!(out, "\n{}", paint.with("2", &title))?;
     for row in &rows {
@@ -59,20 +70,27 @@ pub(super) fn write(report: &ScanReport, matches: &[Match], paint: &Paint, out: 
         let mut lines = wrap(&row.packages, package).into_iter();
         writeln!(
             out,
-            "{kev}{severity} {:<id$} {:<package$} {:<installed$} {}",
+            "{kev}{severity} {:<used$}{:<id$} {:<package$} {:<installed$} {}",
+            if has_use { row.used } else { "" },
             cut(&row.id, id),
             lines.next().unwrap_or_default(),
             cut(&row.installed, installed),
             cut(&row.fix, fix),
         )?;
         for line in lines {
-            writeln!(out, "{:<width$}{line}", "", width = 5 + 10 + 1 + id + 1)?;
+            writeln!(out, "{:<width$}{line}", "", width = 5 + 10 + 1 + used + id + 1)?;
         }
     }
     Ok(())
 }
 
-fn counts(groups: &[Group<'_>], matches: &[Match], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+fn counts(
+    report: &ScanReport,
+    groups: &[Group<'_>],
+    matches: &[Match],
+    paint: &Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     // One id may be in several source packages; it is one vulnerability.
     let distinct = |wanted: &dyn Fn(&Match) -> bool| {
         let firsts = groups.iter().map(|group| group.first).filter(|first| wanted(first));
@@ -102,6 +120,11 @@ fn counts(groups: &[Group<'_>], matches: &[Match], paint: &Paint, out: &mut dyn 
             let text = format!("{known} known to be exploited");
             write!(out, ", {}", paint.with("1;31", &text))?;
         }
+        if report.usage.is_some() {
+            let used = distinct(&|found| found.reach.as_ref().is_some_and(|reach| reach.rung.is_in_use()));
+            let idle = distinct(&|found| found.reach.as_ref().is_some_and(|reach| reach.is_idle));
+            write!(out, ", {used} in use, {idle} not in use")?;
+        }
         write!(out, ")")?;
     }
     writeln!(out)
@@ -109,6 +132,8 @@ fn counts(groups: &[Group<'_>], matches: &[Match], paint: &Paint, out: &mut dyn 
 
 struct Row {
     known_exploited: bool,
+    /// How near to being used, of the binary that ranks highest.
+    used: &'static str,
     severity: Severity,
     id: String,
     packages: Vec<String>,
@@ -122,6 +147,7 @@ impl Row {
         let first = group.packages.first();
         Self {
             known_exploited: details.known_exploited,
+            used: words::reach(group.first),
             severity: details.severity,
             id: shown(&details.id),
             packages: group.packages.iter().map(|package| shown(&package.name)).collect(),
