@@ -56,8 +56,12 @@ pub enum DeviationKind {
     LibraryNotInImage,
     /// A program or library of the image is written, or one is put beside them.
     WriteToExecutablePath,
+    /// A process has become another user, or got rights, that nobody expects it to have.
+    IdentityChange,
     /// A program of the image that nobody expects here.
     UnexpectedExec,
+    /// A right was used that is no part of what the program does.
+    CapabilityUse,
     /// A connection that nobody expects.
     UnexpectedConnect,
     /// A port that nobody expects.
@@ -79,7 +83,9 @@ impl DeviationKind {
             Self::LibraryModified => "library-modified",
             Self::LibraryNotInImage => "library-not-in-image",
             Self::WriteToExecutablePath => "write-to-executable-path",
+            Self::IdentityChange => "identity-change",
             Self::UnexpectedExec => "unexpected-exec",
+            Self::CapabilityUse => "capability-use",
             Self::UnexpectedConnect => "unexpected-connect",
             Self::UnexpectedListen => "unexpected-listen",
             Self::UnexpectedWrite => "unexpected-write",
@@ -96,6 +102,8 @@ impl DeviationKind {
             Self::ScriptNotInImage | Self::UnexpectedExec => &["T1059"],
             Self::LibraryModified | Self::WriteToExecutablePath => &["T1554"],
             Self::LibraryNotInImage => &["T1574.006"],
+            Self::IdentityChange => &["T1548.001", "T1068"],
+            Self::CapabilityUse => &["T1611"],
             Self::UnexpectedConnect => &["T1071"],
             Self::UnexpectedListen => &["T1571"],
             Self::UnexpectedWrite => &["T1565.001"],
@@ -113,6 +121,7 @@ impl DeviationKind {
                 | Self::ExecNotInImage
                 | Self::LibraryModified
                 | Self::LibraryNotInImage
+                | Self::IdentityChange
                 | Self::UnexpectedExec,
                 Confidence::A,
             ) => Priority::Critical,
@@ -124,7 +133,9 @@ impl DeviationKind {
                 | Self::LibraryModified
                 | Self::LibraryNotInImage
                 | Self::WriteToExecutablePath
-                | Self::UnexpectedExec,
+                | Self::IdentityChange
+                | Self::UnexpectedExec
+                | Self::CapabilityUse,
                 Confidence::A | Confidence::B,
             ) => Priority::Error,
             (Self::UnexpectedConnect | Self::UnexpectedListen, Confidence::A) => Priority::Error,

@@ -5,7 +5,7 @@
 //! write over one that it does hold) is a deviation even where the facet is open.
 
 use plimsoll_model::{
-    Action, Applet, Confidence, Event, EventKind, Evidence, EvidenceSource, ExpectedFact, Fact, MAX_EXPECTED,
+    Action, Applet, Confidence, Credentials, Event, EventKind, Evidence, EvidenceSource, ExpectedFact, Fact, MAX_EXPECTED,
     PathPattern, Peer, PeerScope, Phase, PortSpec, Process, SocketAddress, Subject, Transport, Verb,
 };
 
@@ -13,7 +13,7 @@ use crate::{
     CompiledProfile, Deviation, DeviationKind, KnownFiles,
     address::scope_of,
     deviation::connect_priority,
-    exec, load,
+    exec, identity, load, local,
     program::{identify, script_of},
     text::{escape, evidence_words, expected_fact, expects_nothing, phase_words, scope_words, transport_words},
 };
@@ -25,6 +25,8 @@ pub struct Context<'a> {
     pub files: &'a KnownFiles,
     /// For an exec: how the process came to it.
     pub entry: Entry,
+    /// Who the process was when it was last seen, where it has become somebody else since; `None`: it has not.
+    pub before: Option<Credentials>,
 }
 
 /// How a process came to execute a program.
@@ -60,7 +62,7 @@ pub fn judge(profile: &CompiledProfile, event: &Event, context: Context<'_>) -> 
         phase,
         subject,
     };
-    match &event.kind {
+    let judgement = match &event.kind {
         EventKind::Exec { previous, filename } => exec::judge(&case(previous), &event.process, filename, context.entry),
         EventKind::Connect { address, transport, .. } => judge_connect(&case(&event.process), *address, *transport),
         EventKind::Bind { address, transport } if *transport != Transport::Tcp => {
@@ -70,7 +72,13 @@ pub fn judge(profile: &CompiledProfile, event: &Event, context: Context<'_>) -> 
         EventKind::Listen { address, transport } => judge_listen(&case(&event.process), *address, *transport),
         EventKind::Open { path, access, .. } if access.can_write() => judge_write(&case(&event.process), path),
         EventKind::Load { path, file } => load::judge(&case(&event.process), path, *file),
+        EventKind::ConnectLocal { path } => local::judge(&case(&event.process), path),
+        EventKind::UseCapability { number } => identity::judge_capability(&case(&event.process), *number),
         _ => Judgement::NotJudged,
+    };
+    match &context.before {
+        Some(before) => identity::judge_change(&case(&event.process), event, (before, context.entry), judgement),
+        None => judgement,
     }
 }
 

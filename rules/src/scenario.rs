@@ -251,6 +251,9 @@ impl Sketch {
                     error: self.error,
                 }
             }
+            "connect" if !self.path.is_empty() => EventKind::ConnectLocal {
+                path: self.path.clone(),
+            },
             "connect" => EventKind::Connect {
                 address: self.address()?,
                 transport: self.transport.unwrap_or(Transport::Tcp),

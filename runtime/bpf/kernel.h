@@ -305,6 +305,26 @@ struct socket {
 	struct sock *sk;
 };
 
+struct sockaddr_un {
+	u16 sun_family;
+};
+
+struct unix_address {
+	s32 len;
+	struct sockaddr_un name[];
+};
+
+/* It begins with its struct sock. */
+struct unix_sock {
+	struct unix_address *addr;
+	struct path path;
+	struct sock *peer;
+};
+
+struct user_namespace {
+	s32 level;
+};
+
 /* The caller's registers as they were at the call; only the result's register has changed. */
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
@@ -322,6 +342,13 @@ struct pt_regs {
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 #define NR_OPENAT2 437
+#define NR_MOUNT 165
+#define NR_UMOUNT2 166
+#define NR_PIVOT_ROOT 155
+#define NR_SETNS 308
+#define NR_UNSHARE 272
+#define NR_BPF 321
+#define NR_SETHOSTNAME 170
 #else
 struct pt_regs {
 	u64 regs[31];
@@ -340,7 +367,16 @@ struct pt_regs {
 #define NR_EXECVE 221
 #define NR_EXECVEAT 281
 #define NR_OPENAT2 437
+#define NR_MOUNT 40
+#define NR_UMOUNT2 39
+#define NR_PIVOT_ROOT 41
+#define NR_SETNS 268
+#define NR_UNSHARE 97
+#define NR_BPF 280
+#define NR_SETHOSTNAME 161
 #endif
+#define NR_OPEN_TREE 428 /* to fsmount: the same everywhere */
+#define NR_FSMOUNT 432
 
 struct seq_file;
 
@@ -394,6 +430,7 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 
 #define VM_EXEC 4
 #define MAP_ANONYMOUS 0x20
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define TCP_CLOSE 7

@@ -23,7 +23,9 @@ enum kind {
 	KIND_ENVIRONMENT = 12,
 	KIND_ENTERED = 13,
 	KIND_CONNECT_FAILED = 14,
-	KIND_COUNT = 15,
+	KIND_LOCAL = 15,
+	KIND_CAPABILITY = 16,
+	KIND_COUNT = 17,
 };
 
 struct task_record {
@@ -126,6 +128,21 @@ struct address_record {
 	u16 protocol;
 	u16 verdict;
 	s32 error; /* of a connection that failed */
+	u32 padding;
+};
+
+#define UNIX_NAME_BYTES 108 /* sun_path */
+
+struct local_record {
+	struct head_record head;
+	u32 length;
+	u32 padding;
+	char name[112]; /* as bound; an abstract one begins with a NUL */
+};
+
+struct capability_record {
+	struct head_record head;
+	u32 capability;
 	u32 padding;
 };
 

@@ -2,9 +2,11 @@
 /* All sensors in one object: they share the ring buffer. The planner loads only the programs that it needs. */
 
 #include "call.h"
+#include "capability.h"
 #include "file.h"
 #include "guard.h"
 #include "load.h"
+#include "local.h"
 #include "process.h"
 #include "receive.h"
 #include "ring.h"

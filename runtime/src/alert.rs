@@ -6,7 +6,7 @@ use plimsoll_model::{
     Alert, AlertImage, Confidence, Event, EventKind, ExecutableOrigin, ExpectedFact, MAX_EXPECTED, Reason,
     SocketAddress, Transport, schema,
 };
-use plimsoll_policy::{Deviation, escape, quote_arguments};
+use plimsoll_policy::{Deviation, escape, quote_arguments, telling_capability};
 use plimsoll_rules::{Observation, Priority, Rule};
 use sha2::{Digest as _, Sha256};
 
@@ -203,6 +203,11 @@ pub(crate) fn observed(event: &Event) -> String {
         EventKind::Bind { address, transport } => format!("bind {}", socket(*address, *transport)),
         EventKind::Listen { address, transport } => format!("listen {}", socket(*address, *transport)),
         EventKind::Load { path, .. } => format!("load {}", escape(path)),
+        EventKind::ConnectLocal { path } => format!("connect {}", escape(path)),
+        EventKind::UseCapability { number } => match telling_capability(*number) {
+            Some(name) => format!("use {name}"),
+            None => format!("use capability {number}"),
+        },
         EventKind::Lost { count, .. } => format!("lost {count} events"),
         EventKind::Call(call) => format!("{} {}", call.call.as_str(), quote_arguments(&call.texts))
             .trim_end()

@@ -14,6 +14,7 @@ mod change_owner;
 mod change_user;
 mod connect;
 mod connect_failed;
+mod connect_local;
 mod enter_cgroup;
 mod enter_namespace;
 mod exec;
@@ -41,6 +42,7 @@ mod symlink;
 mod trace;
 mod unlink;
 mod unshare;
+mod use_capability;
 
 pub use kernel::Kernel;
 pub use plan::{Plan, Planned, plan};
@@ -104,6 +106,10 @@ pub enum Need {
     Accept,
     /// Files mapped to be executed, of containers only.
     LoadLibrary,
+    /// Connections to local sockets that have a name, of containers only.
+    ConnectLocal,
+    /// Capabilities asked for and granted, of containers only.
+    UseCapability,
     /// Datagrams received: `recvfrom`, `recvmsg`.
     Receive,
     /// A connection that was asked for failed.
@@ -198,6 +204,8 @@ impl Needs {
             Need::Bind,
             Need::Listen,
             Need::LoadLibrary,
+            Need::ConnectLocal,
+            Need::UseCapability,
             Need::EnterCgroup,
             Need::RingRequest,
         ];
@@ -377,6 +385,8 @@ pub const ALL: &[&dyn Sensor] = &[
     &make_socket::MakeSocket,
     &accept::Accept,
     &load_library::LoadLibrary,
+    &connect_local::ConnectLocal,
+    &use_capability::UseCapability,
     &receive::Receive,
     &connect_failed::ConnectFailed,
     &enter_cgroup::EnterCgroup,

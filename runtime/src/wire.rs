@@ -40,7 +40,7 @@ pub enum WireError {
 }
 
 /// Kinds of records in the order of `enum kind` in `bpf/record.h`, for people; the first is none.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 17] = [
     "",
     "exec",
     "fork",
@@ -56,6 +56,8 @@ pub const KINDS: [&str; 15] = [
     "environment",
     "cgroup entered",
     "failed connect",
+    "local connect",
+    "capability",
 ];
 
 /// Where the texts of records with texts begin: behind the longest fixed part, `struct exec_record`.
@@ -96,6 +98,10 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
         12 => exec::read_environment(&mut cursor)?,
         13 => read_cgroup(&mut cursor).map(|(cgroup_id, path)| RawKind::CgroupEntered { cgroup_id, path })?,
         14 => socket::read_failed_connect(&mut cursor)?,
+        15 => socket::read_local(&mut cursor)?,
+        16 => RawKind::UseCapability {
+            number: u8::try_from(cursor.u32()?).unwrap_or(u8::MAX),
+        },
         other => return Err(WireError::Kind(other)),
     };
     Ok(RawEvent {

@@ -106,7 +106,7 @@ fn exec(from: &str, to: Process, phase: Phase) -> Event {
 
 /// Kind of the first deviation, `expected` or `open`.
 fn verdict(profile: Profile, files: &KnownFiles, event: &Event, entry: Entry) -> &'static str {
-    match judge(&CompiledProfile::new(profile), event, Context { files, entry }) {
+    match judge(&CompiledProfile::new(profile), event, Context { files, entry, before: None }) {
         Judgement::Expected => "expected",
         Judgement::NotJudged => "open",
         Judgement::Deviates(deviations) => deviations[0].kind.as_str(),
@@ -330,6 +330,7 @@ fn a_deviation_names_phase_subject_expectation_and_evidence() {
     let context = Context {
         files: &files(&[REDIS, DASH]),
         entry: Entry::Inside,
+        before: None,
     };
     let Judgement::Deviates(deviations) = judge(&CompiledProfile::new(profile), &event, context) else {
         panic!("must deviate");

@@ -54,7 +54,7 @@ fn socket(context: &Context<'_>) -> Option<Socket> {
 
 fn path<'c>(context: &'c Context<'c>) -> Option<&'c str> {
     match &context.event()?.kind {
-        EventKind::Open { path, .. } | EventKind::Load { path, .. } => Some(path),
+        EventKind::Open { path, .. } | EventKind::Load { path, .. } | EventKind::ConnectLocal { path } => Some(path),
         EventKind::Call(call) => call::object_path(call),
         _ => None,
     }
@@ -108,6 +108,9 @@ fn type_char(context: &Context<'_>) -> Option<&'static str> {
     if let EventKind::Open { flags, .. } = &context.event()?.kind {
         return Some(if flags & O_DIRECTORY != 0 { "d" } else { "f" });
     }
+    if let EventKind::ConnectLocal { .. } = &context.event()?.kind {
+        return Some("u");
+    }
     if path(context).is_some() {
         return Some("f");
     }
@@ -123,6 +126,7 @@ fn type_name(letter: &str) -> &'static str {
         "d" => "directory",
         "4" => "ipv4",
         "6" => "ipv6",
+        "u" => "unix",
         _ => "file",
     }
 }
@@ -171,7 +175,9 @@ pub(super) const FIELDS: &[Field] = &[
         "Number of the descriptor. Sensors do not record it: negative when the open failed, else a large number.",
         |c, _| match &c.event()?.kind {
             EventKind::Open { error, .. } if *error < 0 => Some(Value::Number(i64::from(*error))),
-            EventKind::Open { .. } | EventKind::Load { .. } => Some(Value::Number(SOME_DESCRIPTOR)),
+            EventKind::Open { .. } | EventKind::Load { .. } | EventKind::ConnectLocal { .. } => {
+                Some(Value::Number(SOME_DESCRIPTOR))
+            }
             EventKind::Call(call) if matches!(call.object, CallObject::Socket { .. }) => {
                 Some(Value::Number(call.result))
             }
@@ -179,17 +185,17 @@ pub(super) const FIELDS: &[Field] = &[
         },
     )
     .kinds(KindSet::FD),
-    Field::text("fd.type", "`file`, `directory`, `ipv4` or `ipv6`.", |c, _| {
+    Field::text("fd.type", "`file`, `directory`, `ipv4`, `ipv6` or `unix`.", |c, _| {
         type_char(c).map(type_name).map(Value::Text)
     })
     .kinds(KindSet::FD),
-    Field::text("fd.typechar", "`f`, `d`, `4` or `6`.", |c, _| {
+    Field::text("fd.typechar", "`f`, `d`, `4`, `6` or `u`.", |c, _| {
         type_char(c).map(Value::Text)
     })
     .kinds(KindSet::FD),
     Field::text(
         "fd.name",
-        "Full path, or `local->remote` of a connection, or the address of a server.",
+        "Full path, or `local->remote` of a connection, or the address of a server; of a local socket, the name that its server gave it.",
         |c, _| name(c),
     )
     .kinds(KindSet::FD),
@@ -240,11 +246,21 @@ pub(super) const FIELDS: &[Field] = &[
     Field::text("fd.directory", "Directory of the file.", |c, _| {
         path(c).map(directory).map(Value::Text)
     })
-    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS).with(KindSet::LOAD)),
+    .kinds(
+        KindSet::OPEN
+            .with(KindSet::FILE_CALLS)
+            .with(KindSet::LOAD)
+            .with(KindSet::CONNECT_LOCAL),
+    ),
     Field::text("fd.filename", "Name of the file without its directory.", |c, _| {
         path(c)?.rsplit('/').next().map(Value::Text)
     })
-    .kinds(KindSet::OPEN.with(KindSet::FILE_CALLS).with(KindSet::LOAD)),
+    .kinds(
+        KindSet::OPEN
+            .with(KindSet::FILE_CALLS)
+            .with(KindSet::LOAD)
+            .with(KindSet::CONNECT_LOCAL),
+    ),
     Field::number("fd.ino", "Inode number of the file.", |c, _| match &c.event()?.kind {
         EventKind::Open { inode, .. } if *inode != 0 => i64::try_from(*inode).ok().map(Value::Number),
         EventKind::Load { file, .. } => i64::try_from(file.inode).ok().map(Value::Number),

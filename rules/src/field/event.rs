@@ -221,7 +221,10 @@ pub(super) const FIELDS: &[Field] = &[
     Field::text("evt.category", "`file`, `net` or `process`.", |c, _| {
         Some(Value::Text(match &c.event()?.kind {
             EventKind::Open { .. } => "file",
-            EventKind::Connect { .. } | EventKind::Bind { .. } | EventKind::Listen { .. } => "net",
+            EventKind::Connect { .. }
+            | EventKind::ConnectLocal { .. }
+            | EventKind::Bind { .. }
+            | EventKind::Listen { .. } => "net",
             EventKind::Call(call) if matches!(call.object, CallObject::Socket { .. }) => "net",
             EventKind::Call(call) if !call.texts.is_empty() => "file",
             _ => "process",

@@ -60,6 +60,8 @@ impl KindSet {
     /// A datagram, or what a raw socket gets, received.
     pub(crate) const RECEIVE: Self = Self(1 << 43);
     pub(crate) const IO_URING: Self = Self(1 << 44);
+    /// A connection to a local socket.
+    pub(crate) const CONNECT_LOCAL: Self = Self(1 << 45);
 
     pub(crate) const OPEN: Self = Self(8 | 16 | 32);
     /// What has a socket for its descriptor.
@@ -72,7 +74,11 @@ impl KindSet {
         .with(Self::FCHOWN)
         .with(Self::SETNS)
         .with(Self::FINIT_MODULE);
-    pub(crate) const FD: Self = Self::OPEN.with(Self::NETWORK).with(Self::FILE_CALLS).with(Self::LOAD);
+    pub(crate) const FD: Self = Self::OPEN
+        .with(Self::NETWORK)
+        .with(Self::FILE_CALLS)
+        .with(Self::LOAD)
+        .with(Self::CONNECT_LOCAL);
     /// What names a path that is its object.
     pub(crate) const ONE_PATH: Self = Self::UNLINK
         .with(Self::RMDIR)
@@ -84,10 +90,10 @@ impl KindSet {
         .with(Self::FILE_CALLS);
     /// What names a source and a target.
     pub(crate) const TWO_PATHS: Self = Self::RENAME.with(Self::LINK).with(Self::SYMLINK).with(Self::MOUNT);
-    pub(crate) const ALL: Self = Self((1 << 45) - 1);
+    pub(crate) const ALL: Self = Self((1 << 46) - 1);
 
     /// The kinds, one at a time.
-    pub(crate) const EACH: [Self; 45] = [
+    pub(crate) const EACH: [Self; 46] = [
         Self::EXEC,
         Self::FORK,
         Self::EXIT,
@@ -133,6 +139,7 @@ impl KindSet {
         Self::LOAD,
         Self::RECEIVE,
         Self::IO_URING,
+        Self::CONNECT_LOCAL,
     ];
 
     pub(crate) fn contains(self, other: Self) -> bool {
@@ -168,6 +175,7 @@ impl KindSet {
             EventKind::Bind { .. } => 7,
             EventKind::Listen { .. } => 8,
             EventKind::Load { .. } => 42,
+            EventKind::ConnectLocal { .. } => 45,
             EventKind::Call(call) => Self::of_call(call.call).0.trailing_zeros() as usize,
             _ => return None,
         })
@@ -223,7 +231,7 @@ impl KindSet {
             Self::EXIT => &["procexit"],
             Self::OPEN_READ | Self::OPEN_WRITE => &["openat", "open", "openat2"],
             Self::OPEN_CREAT => &["openat", "open", "openat2", "creat"],
-            Self::CONNECT => &["connect"],
+            Self::CONNECT | Self::CONNECT_LOCAL => &["connect"],
             Self::BIND => &["bind"],
             Self::LISTEN => &["listen"],
             Self::UNLINK => &["unlink", "unlinkat"],

@@ -2,7 +2,7 @@
 
 use plimsoll_model::{SocketAddress, Transport};
 
-use super::{Cursor, WireError, judged};
+use super::{Cursor, WireError, judged, text};
 use crate::raw::RawKind;
 
 pub(super) fn read_connect(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
@@ -18,6 +18,21 @@ pub(super) fn read_failed_connect(cursor: &mut Cursor<'_>) -> Result<RawKind, Wi
         transport,
         error: cursor.i32()?,
     })
+}
+
+/// Longest name of a local socket, `UNIX_NAME_BYTES` of `bpf/record.h`.
+const NAME_BYTES: usize = 108;
+
+/// Abstract names begin with a NUL, which is written `@`, as other tools do.
+pub(super) fn read_local(cursor: &mut Cursor<'_>) -> Result<RawKind, WireError> {
+    let length = cursor.length()?.min(NAME_BYTES);
+    cursor.skip(4)?;
+    let name = cursor.bytes(length)?;
+    let path = match name {
+        [0, rest @ ..] => format!("@{}", String::from_utf8_lossy(rest).replace('\0', "@")),
+        name => text::until_nul(name),
+    };
+    Ok(RawKind::ConnectLocal { path })
 }
 
 pub(super) fn read_address(cursor: &mut Cursor<'_>) -> Result<(SocketAddress, Transport), WireError> {

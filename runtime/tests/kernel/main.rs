@@ -12,5 +12,6 @@ mod guards;
 mod libraries;
 mod load;
 mod rings;
+mod rights;
 mod sensors;
 mod watch;
