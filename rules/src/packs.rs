@@ -104,6 +104,10 @@ pub struct Pack {
     /// Users that it becomes.
     #[serde(default)]
     pub becomes: Vec<BecomeClaim>,
+    /// Folders in which its own claims are all that is written, whatever holds for containers in general: that a folder is
+    /// a volume, or that any program may keep its files there.
+    #[serde(default)]
+    pub narrows: Vec<PathClaim>,
     /// What it never does.
     #[serde(default)]
     pub never: Vec<NeverClaim>,

@@ -69,7 +69,7 @@ pub struct Sketch {
     /// The executable is anonymous memory.
     #[serde(default)]
     pub memfd: bool,
-    /// File of an open.
+    /// File of an open; of a connect without an address, the name of a local socket.
     #[serde(default)]
     pub path: String,
     /// How it was opened; `read` when left out.
@@ -251,7 +251,7 @@ impl Sketch {
                     error: self.error,
                 }
             }
-            "connect" if !self.path.is_empty() => EventKind::ConnectLocal {
+            "connect" if !self.path.is_empty() && self.address.is_none() => EventKind::ConnectLocal {
                 path: self.path.clone(),
             },
             "connect" => EventKind::Connect {

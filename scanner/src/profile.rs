@@ -102,6 +102,9 @@ fn derive(input: &Input<'_>) -> (Profile, Vec<Note>) {
     for claims in &claims {
         claims.add(&mut draft);
     }
+    for claims in claims.iter().filter(|_| explorer.services.is_empty()) {
+        claims.narrow(&mut draft);
+    }
     let known = facets::Known {
         explorer: &explorer,
         main: main.as_ref(),

@@ -114,6 +114,9 @@ fn reasons(pack: &Pack) -> Vec<(String, &Because)> {
     for (index, claim) in pack.becomes.iter().enumerate() {
         add("becomes", index, &claim.because);
     }
+    for (index, claim) in pack.narrows.iter().enumerate() {
+        add("narrows", index, &claim.because);
+    }
     for (index, claim) in pack.never.iter().enumerate() {
         add("never", index, &claim.because);
     }
@@ -136,6 +139,9 @@ fn texts(pack: &Pack) -> Vec<(String, &str)> {
     }
     for (index, claim) in pack.loads.iter().enumerate() {
         all.push((format!("loads[{index}]"), &claim.path));
+    }
+    for (index, claim) in pack.narrows.iter().enumerate() {
+        all.push((format!("narrows[{index}]"), &claim.path));
     }
     for (index, claim) in pack.becomes.iter().enumerate() {
         all.push((format!("becomes[{index}]"), &claim.user));

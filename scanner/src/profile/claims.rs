@@ -146,6 +146,16 @@ impl<'a> Claims<'a> {
         }
     }
 
+    /// Takes back what holds for any program but not for this one: only where it is the container's only service.
+    pub(crate) fn narrow(&self, draft: &mut Draft) {
+        for claim in self.pack.narrows.iter().filter(|claim| self.holds(&claim.because.when)) {
+            for (path, _) in self.expand(&claim.path) {
+                let path = PathPattern(self.lookup.resolve(&path));
+                draft.narrow_writes(&path, &claim.because.phases);
+            }
+        }
+    }
+
     fn add_execs(&self, draft: &mut Draft) {
         for claim in self.pack.execs.iter().filter(|claim| self.holds(&claim.because.when)) {
             let programs: Vec<Program> = claim.to.iter().flat_map(|name| self.programs(name)).collect();

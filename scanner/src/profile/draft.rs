@@ -65,6 +65,24 @@ impl Draft {
         }
     }
 
+    /// In these phases, what the image says of everybody's writes in a folder holds no more.
+    pub(crate) fn narrow_writes(&mut self, folder: &PathPattern, phases: &[Phase]) {
+        self.facts.retain_mut(|fact| {
+            let is_general = fact.subject == Subject::Any
+                && fact.action == Action::Write(folder.clone())
+                && fact.evidence.iter().all(|one| one.source == EvidenceSource::Image);
+            if !is_general {
+                return true;
+            }
+            if fact.phases.is_empty() {
+                fact.phases = vec![Phase::Init, Phase::Entrypoint, Phase::Serving, Phase::Probe];
+            }
+            fact.phases.retain(|phase| !phases.contains(phase));
+            // Without a phase it would hold in all of them.
+            !fact.phases.is_empty()
+        });
+    }
+
     /// Adds a denial.
     pub(crate) fn deny(&mut self, denial: Denial) {
         let same = self.denials.iter_mut().find(|known| {
