@@ -19,6 +19,7 @@ use crate::{
     limits::MAX_BATCHES,
     load,
     logbook::{LogbookOptions, Saver},
+    meter::Listeners,
     output::{OutputOptions, OutputSummary},
     pipeline::{Counts, Pipeline, Setup, host_mount_namespace},
     raw::RawEvent,
@@ -84,6 +85,8 @@ pub struct Controls {
     pub rule_changes: Option<Receiver<RuleChange>>,
     /// Called every few seconds by the thread that judges events, as long as it does.
     pub pulse: Option<Box<dyn FnMut() + Send>>,
+    /// Where others ask what it costs.
+    pub listeners: Listeners,
 }
 
 /// What an agent did.
@@ -119,6 +122,7 @@ pub fn run(options: Options, plan: Plan, stop: &Arc<AtomicBool>, ready: impl FnO
         stop: Arc::clone(stop),
         rule_changes: None,
         pulse: None,
+        listeners: Listeners::default(),
     };
     run_controlled(options, plan, controls, ready)
 }
@@ -192,7 +196,7 @@ pub fn run_controlled(
         notice: options.notice,
         is_patient: false,
     };
-    let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals)?;
+    let mut run = Run::start(Pipeline::new(setup), delivery, boot_offset_ns, vitals.clone())?;
     run.kernel = kernel;
     run.pulse = controls.pulse;
     run.say_notes(&notes);
@@ -201,7 +205,9 @@ pub fn run_controlled(
     // Types of the kernel, scan reports as text, rules as they were read: all that is done with.
     load::give_back();
     let stop = controls.stop;
-    let watcher = watch::start(eyes, given, sender, Arc::clone(&stop)).map_err(AgentError::Thread)?;
+    run.write_vitals();
+    let _served = controls.listeners.start(&vitals).map_err(AgentError::Thread)?;
+    let watcher = watch::start(eyes, given, sender, Arc::clone(&stop), vitals).map_err(AgentError::Thread)?;
     ready();
     run.until_the_end(inputs, watcher, recorder, &stop)
 }

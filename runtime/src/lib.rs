@@ -12,6 +12,7 @@ pub mod images;
 mod limits;
 mod load;
 pub mod logbook;
+pub mod meter;
 pub mod output;
 mod phase;
 mod pipeline;

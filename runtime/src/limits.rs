@@ -138,6 +138,15 @@ pub(crate) const FRAME_BYTES: usize = 256 << 10;
 /// about 14 KiB of text.
 pub(crate) const MAX_FRAME_BYTES: usize = 8 << 20;
 
+/// Programs whose events are counted apart.
+pub(crate) const MAX_HOT: usize = 128;
+/// Of these, how many a reading shows.
+pub(crate) const MAX_HOT_SHOWN: usize = 20;
+/// Rules, and titles of alerts, that are counted by name.
+pub(crate) const MAX_COUNTED_NAMES: usize = 1_024;
+/// The header of whoever asks for metrics.
+pub(crate) const MAX_HTTP_REQUEST_BYTES: usize = 8 << 10;
+
 /// Images whose use is written down; the one that was not seen for longest makes room.
 pub(crate) const MAX_LOGGED_IMAGES: usize = 512;
 /// A file of what images use, or of what may be learned, that is gone on with.
@@ -146,3 +155,5 @@ pub(crate) const MAX_LOGBOOK_BYTES: u64 = 256 << 20;
 pub(crate) const SAVE_LOGBOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 /// How often the time of running containers is counted.
 pub(crate) const LOGBOOK_TICK_NS: u64 = 1_000_000_000;
+/// Files of images that are told a server in one message: about 10 MiB.
+pub(crate) const MAX_TOLD_FILES: usize = 40_000;

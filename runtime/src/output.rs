@@ -24,7 +24,7 @@ mod webhook;
 pub(crate) use outputs::Outputs;
 pub(crate) use server::ReportDesk;
 pub(crate) use spool::{Kind, read_records};
-pub(crate) use vitals::{SharedVitals, Vitals};
+pub(crate) use vitals::{Depth, SharedVitals, Vitals};
 
 pub use spool::Record;
 

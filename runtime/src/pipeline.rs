@@ -17,8 +17,9 @@ use crate::{
     enforce::Guard,
     identity::{Answer, Asker},
     images::{KnownImage, ReportSource},
-    logbook::{Logbook, Running},
     limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
+    logbook::{Logbook, Running},
+    meter::Meter,
     phase::Sandbox,
     raw::{RawEvent, RawKind, RawTask},
     snapshot::RawProcess,
@@ -117,6 +118,8 @@ pub(crate) struct Pipeline {
     strangers: HashMap<ProcessKey, Arc<str>>,
     waiting: usize,
     causes: Causes,
+    /// What it does, for whoever runs it.
+    pub(crate) meter: Meter,
     losses: VecDeque<(u64, u64)>,
     noticed: HashSet<String>,
     counts: Counts,
@@ -150,6 +153,7 @@ impl Pipeline {
             strangers: HashMap::new(),
             waiting: 0,
             causes: Causes::default(),
+            meter: Meter::default(),
             losses: VecDeque::new(),
             noticed: HashSet::new(),
             counts: Counts::default(),
@@ -158,6 +162,11 @@ impl Pipeline {
             placed: None,
             logbook: None,
         }
+    }
+
+    /// Processes in the tree, and events that wait for an identity.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.tree.len(), self.waiting)
     }
 
     /// Counts so far.
@@ -357,6 +366,7 @@ impl Pipeline {
                 waiting.ask(self.setup.asker.as_ref());
                 waiting.queue.push_back(seen);
                 self.waiting += 1;
+                self.meter.waited += 1;
                 if waiting.queue.len() > MAX_WAITING_PER_CGROUP {
                     self.give_up(cgroup_id, out);
                 } else if self.waiting > MAX_WAITING {
@@ -457,7 +467,10 @@ impl Pipeline {
 
     fn drain_told(&mut self, out: &mut Vec<Output>) {
         for told in self.told.drain(..) {
-            self.counts.alerts += u64::from(matches!(told, Told::New(_)));
+            if let Told::New(alert) = &told {
+                self.counts.alerts += 1;
+                self.meter.alerted(&alert.rule);
+            }
             out.push(Output::Told(told));
         }
     }

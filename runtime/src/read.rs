@@ -99,6 +99,16 @@ pub struct Losses {
 }
 
 impl Losses {
+    /// The sum of both.
+    pub(crate) fn plus(mut self, other: Self) -> Self {
+        for (sum, more) in self.by_kernel.iter_mut().zip(other.by_kernel) {
+            *sum += more;
+        }
+        self.missed += other.missed;
+        self.undecodable += other.undecodable;
+        self
+    }
+
     /// What the kernel side could not hand over.
     fn unsent(&self) -> u64 {
         self.by_kernel.iter().sum::<u64>() + self.missed

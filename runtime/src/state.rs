@@ -90,7 +90,6 @@ impl ProcessTree {
     }
 
     /// Processes in the tree.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.by_pid.len()
     }

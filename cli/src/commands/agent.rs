@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,10 @@ use std::{
 
 use plimsoll_runtime::{
     agent::{self, AgentError, Controls, Options, Summary},
-    output::{OutputError, OutputOptions, OutputSummary, Pace, ServerOptions},
+    capture::Recording,
+    confine, images,
+    meter::Listeners,
+    output::{OutputError, OutputOptions, Pace, ServerOptions},
     sensor::{Kernel, Needs, plan},
     sink::{self, Sink, SinkOptions},
 };
@@ -21,12 +24,15 @@ use plimsoll_runtime::{
 use crate::exit::{Exit, Failure};
 
 mod enforce;
+mod logbook;
 mod profiles;
 mod reload;
-mod logbook;
+mod summary;
 mod systemd;
+mod top;
 
 use reload::Sources;
+use summary::report;
 use systemd::Manager;
 
 #[derive(clap::Args)]
@@ -98,15 +104,17 @@ pub(crate) struct Arguments {
     /// Record what the sensors say of containers into a file
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
-    /// Replay a recording instead of watching this machine
+    /// Replay a recording, of --record or of Falco (.scap), instead of watching this machine
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     #[command(flatten)]
-    profiles: profiles::ProfileArguments,
-    #[command(flatten)]
     logbook: logbook::LogbookArguments,
     #[command(flatten)]
+    profiles: profiles::ProfileArguments,
+    #[command(flatten)]
     enforcement: enforce::EnforcementArguments,
+    #[command(flatten)]
+    meter: top::MeterArguments,
     /// Name of this node in alerts; default: the host's name, in a replay the recorded one
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
@@ -118,12 +126,19 @@ enum Command {
     Doctor,
     /// End what an agent that is no more still refuses (--enforce-stays)
     Release,
+    /// Show what a running agent costs and does
+    Top(top::TopArguments),
+    /// Started by an agent: runs the children that ask registries
+    #[command(hide = true)]
+    Broker,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Some(Command::Doctor) => return doctor(),
         Some(Command::Release) => return release(),
+        Some(Command::Top(arguments)) => return top::run(&arguments),
+        Some(Command::Broker) => return broker(),
         None => {}
     }
     let sources = Sources {
@@ -132,26 +147,34 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     let rules = sources.load()?;
     let (sinks, outputs) = (open_sinks(&arguments)?, outputs(&arguments));
+    let listeners = match &arguments.replay {
+        Some(_) => Listeners::default(),
+        None => arguments.meter.open()?,
+    };
     let pull = arguments.profiles.options(&arguments.state)?;
+    let is_replay = arguments.replay.is_some();
+    let logbook = arguments.logbook.options(
+        arguments
+            .server
+            .as_ref()
+            .filter(|_| !is_replay)
+            .map(|_| &*arguments.state),
+    );
     let options = Options {
         images: arguments.images,
         pull,
         rules,
         node: arguments.node,
         enforcement: enforce::enforcement(&arguments.enforcement),
-    let is_replay = arguments.replay.is_some();
-    let logbook = arguments
-        .logbook
-        .options(arguments.server.as_ref().filter(|_| !is_replay).map(|_| &*arguments.state));
         record: arguments.record,
+        logbook,
         sinks,
         outputs,
         notice: Box::new(|text| eprintln!("notice: {}", plimsoll_policy::escape(text))),
     };
     let summary = match &arguments.replay {
-        Some(path) => agent::replay(options, path).map_err(explain)?,
-        logbook,
-        None => watch(options, sources)?,
+        Some(path) => agent::replay(options, &*recording(path)?).map_err(explain)?,
+        None => watch(options, sources, listeners)?,
     };
     report(&summary);
     Ok(match summary.is_capture_damaged {
@@ -160,7 +183,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     })
 }
 
-fn watch(options: Options, sources: Sources) -> Result<Summary, Failure> {
+/// A recording of ours or of Falco's.
+pub(super) fn recording(path: &Path) -> Result<Box<dyn Recording>, Failure> {
+    plimsoll_scap::open(path).map_err(|source| {
+        let path = path.display().to_string();
+        explain(AgentError::Open { path, source })
+    })
+}
+
+fn watch(options: Options, sources: Sources, listeners: Listeners) -> Result<Summary, Failure> {
+    // Before any thread is started: what runs already would keep its capabilities.
+    let confinement = confine::confine();
     let plan = plan(&Needs::wanted_by(options.rules.wants()), &Kernel::probe());
     if plan.ways().next().is_none() && !is_root() {
         let error = anyhow::anyhow!("attach sensors: this user may not load BPF programs");
@@ -177,7 +210,13 @@ fn watch(options: Options, sources: Sources) -> Result<Summary, Failure> {
     {
         eprintln!("notice: {} go unseen: {}", entry.title, entry.without_it);
     }
-    let (images, rules) = (options.images.display().to_string(), options.rules.rules().len());
+    for kept in &confinement.missing {
+        eprintln!("notice: {} is not to be had: {}", kept.name, kept.reason);
+    }
+    for failure in &confinement.failures {
+        eprintln!("notice: {failure}");
+    }
+    let (folder, rules) = (options.images.display().to_string(), options.rules.rules().len());
     let stop = Arc::new(AtomicBool::new(false));
     let (wake, rule_changes) = reload::start(sources)?;
     handle_signals(Arc::clone(&stop), wake)?;
@@ -187,9 +226,10 @@ fn watch(options: Options, sources: Sources) -> Result<Summary, Failure> {
         stop,
         rule_changes: Some(rule_changes),
         pulse: Some(Box::new(move || pulse.tell("WATCHDOG=1"))),
+        listeners,
     };
     let summary = agent::run_controlled(options, plan, controls, || {
-        eprintln!("ready: {rules} rules, scan reports from {images}");
+        eprintln!("ready: {rules} rules, scan reports from {folder}");
         manager.tell("READY=1");
     });
     manager.tell("STOPPING=1");
@@ -202,7 +242,7 @@ fn is_root() -> bool {
 
 fn doctor() -> Result<Exit, Failure> {
     let plan = plan(&Needs::all(), &Kernel::probe());
-    print!("{plan}");
+    print!("{plan}\n{}", confine::outlook());
     Ok(match plan.is_complete() {
         true => Exit::Go,
         false => Exit::Incomplete,
@@ -213,6 +253,16 @@ fn release() -> Result<Exit, Failure> {
     let count = plimsoll_runtime::enforce::release();
     eprintln!("{count} links of an agent that is no more were taken off");
     Ok(Exit::Go)
+}
+
+fn broker() -> Result<Exit, Failure> {
+    match images::serve(std::io::stdin().lock(), std::io::stdout().lock()) {
+        Ok(()) => Ok(Exit::Go),
+        Err(error) => {
+            let error = anyhow::Error::from(error).context("serve the agent that started this");
+            Err(Failure::new(Exit::Usage, error, "only `plimsoll agent` starts this"))
+        }
+    }
 }
 
 fn open_sinks(arguments: &Arguments) -> Result<Vec<Box<dyn Sink>>, Failure> {
@@ -304,7 +354,7 @@ fn explain(error: AgentError) -> Failure {
         ),
         AgentError::Capture { .. } => (
             Exit::Target,
-            "use a file that this version's `plimsoll agent --record` wrote",
+            "use a file that this version's `plimsoll agent --record` wrote, or a capture of Falco's",
         ),
         AgentError::Output(error) => (Exit::Usage, output_hint(error)),
         AgentError::Thread(_) => (Exit::Incomplete, "raise the limit of threads"),
@@ -326,49 +376,4 @@ fn output_hint(error: &OutputError) -> &'static str {
         OutputError::Spool { .. } => "give --state a folder that you may write to and no other agent uses",
         OutputError::Thread(_) => "raise the limit of threads",
     }
-}
-
-fn report(summary: &Summary) {
-    let counts = &summary.counts;
-    eprintln!(
-        "done: {} events, {} alerts, {} more events belong to them; {} containers, {} with a scan report",
-        counts.events, counts.alerts, counts.followed, counts.containers, counts.known_images
-    );
-    let losses = [
-        (counts.lost_in_ring, "events lost in the kernel's ring buffer"),
-        (counts.lost_in_queue, "events lost in the agent's queue"),
-        (counts.undecodable, "events not decoded"),
-        (counts.untracked_processes, "processes not tracked"),
-        (counts.rule_changes, "times other rules were taken over"),
-        (counts.refused_rule_changes, "times other rules could not be used"),
-        (counts.unknown_containers, "containers not identified in time"),
-        (summary.undelivered, "alerts or notices not written"),
-        (
-            summary.tallies.expected_writes,
-            "expected writes not told by the kernel",
-        ),
-        (summary.tallies.would_refuse, "acts would have been refused"),
-        (summary.tallies.refused, "acts refused"),
-    ];
-    for output in &summary.outputs {
-        eprintln!(
-            "done: output {}: {} alerts sent{}",
-            output.name,
-            output.delivered,
-            rest(output)
-        );
-    }
-    for (count, what) in losses.into_iter().filter(|(count, _)| *count > 0) {
-        eprintln!("done: {count} {what}");
-    }
-}
-
-fn rest(output: &OutputSummary) -> String {
-    let parts = [
-        (output.waiting, "wait on disk for the next start"),
-        (output.refused, "refused by the other side"),
-        (output.lost, "lost"),
-    ];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-    parts.map(|(count, what)| format!(", {count} {what}")).collect()
 }

@@ -14,7 +14,7 @@ use plimsoll_model::Alert;
 
 use crate::{
     limits::{MAX_LANE, MAX_NOTICES},
-    output::{Kind, OutputSummary, Outputs},
+    output::{Depth, Kind, OutputSummary, Outputs},
     sink::Sink,
 };
 
@@ -50,7 +50,7 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 
 impl Delivery {
     /// Hands out until the other end is closed.
-    pub(super) fn run(mut self, parcels: &Receiver<Parcel>) -> Delivered {
+    pub(super) fn run(mut self, parcels: &Receiver<Parcel>, depth: &Depth) -> Delivered {
         let (say, said) = sync_channel(MAX_NOTICES);
         let mut lanes: Vec<Lane> = self
             .sinks
@@ -59,7 +59,11 @@ impl Delivery {
             .collect();
         let mut cared = Instant::now();
         loop {
-            match parcels.recv_timeout(CARE) {
+            let next = parcels.recv_timeout(CARE);
+            if next.is_ok() {
+                depth.leave();
+            }
+            match next {
                 Ok(Parcel::Notice(text)) => (self.notice)(&text),
                 Ok(Parcel::Alert(alert)) => self.hand_out(Kind::New, &alert.into(), &mut lanes),
                 Ok(Parcel::Changed(alert)) => self.hand_out(Kind::Changed, &alert.into(), &mut lanes),

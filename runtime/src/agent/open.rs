@@ -49,9 +49,18 @@ pub(super) fn vitals_of(plan: &Plan) -> SharedVitals {
     *vitals.lock() = Vitals {
         kernel: plan.release.clone(),
         blind_spots: missing.chain(partly).collect(),
+        sensors: sensors_of(plan),
         ..Vitals::default()
     };
     vitals
+}
+
+/// What is attached, in words.
+pub(super) fn sensors_of(plan: &Plan) -> Vec<(String, String)> {
+    let attached = plan.entries.iter().filter_map(|entry| Some((entry.title, entry.way?)));
+    attached
+        .map(|(title, way)| (title.to_owned(), way.mechanism.to_string()))
+        .collect()
 }
 
 /// Reads this machine's own scan reports.

@@ -134,8 +134,10 @@ impl Reloader {
         let plan = plan(&demand.needs, &Kernel::probe());
         let guard = kernel_side::guard(rules, self.enforcement.clone(), self.is_recording);
         let (eyes, kernel, guard) = kernel_side::open(&plan, &demand.filter, guard)?;
-        let fresh = vitals_of(&plan).lock().blind_spots.clone();
-        self.vitals.lock().blind_spots = fresh;
+        let fresh = vitals_of(&plan).lock().clone();
+        let mut vitals = self.vitals.lock();
+        vitals.blind_spots = fresh.blind_spots;
+        vitals.sensors = fresh.sensors;
         Ok((eyes, (kernel, guard)))
     }
 }

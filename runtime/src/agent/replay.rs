@@ -87,7 +87,11 @@ pub fn replay(options: Options, recording: &dyn Recording) -> Result<Summary, Ag
 ///
 /// # Errors
 /// The file is no capture, or scan reports cannot be listed.
-pub fn observe(images: &Path, recording: &dyn Recording, mut tell: impl FnMut(Observed)) -> Result<Vec<Note>, AgentError> {
+pub fn observe(
+    images: &Path,
+    recording: &dyn Recording,
+    mut tell: impl FnMut(Observed),
+) -> Result<Vec<Note>, AgentError> {
     let (images, _) = open_images(images)?;
     let mut pipeline = silent(recording, Some(&images))?;
     pipeline.observed = Some(Vec::new());
@@ -159,10 +163,12 @@ impl Run {
     /// A replay waits for its sinks: nothing is lost, and there is nobody to hold up.
     fn send(&mut self) {
         for output in self.out.drain(..) {
-            if let Some(parcel) = run::parcel(output, &self.clock)
-                && self.parcels.send(parcel).is_err()
-            {
-                self.undelivered += 1;
+            let Some(parcel) = run::parcel(output, &self.clock) else {
+                continue;
+            };
+            match self.parcels.send(parcel) {
+                Ok(()) => self.vitals.depths().parcels.enter(),
+                Err(_) => self.undelivered += 1,
             }
         }
     }

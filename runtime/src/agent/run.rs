@@ -32,8 +32,8 @@ use crate::{
 
 /// The pipeline is woken at least this often, to tell what is due.
 const TICK: Duration = Duration::from_millis(20);
-/// Heartbeats show a state of this age at most.
-const VITALS: Duration = Duration::from_secs(2);
+/// Heartbeats and readings show a state of this age at most.
+const VITALS: Duration = Duration::from_secs(1);
 /// Events may be this long on their way from the kernel.
 const SLACK_NS: u64 = 20_000_000;
 
@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) out: Vec<Output>,
     pub(super) clock: Clock,
     pub(super) undelivered: u64,
-    vitals: SharedVitals,
+    pub(super) vitals: SharedVitals,
     vitals_at: Instant,
     pub(super) kernel: KernelSide,
     pub(super) pulse: Option<Box<dyn FnMut() + Send>>,
@@ -60,9 +60,10 @@ impl Run {
         vitals: SharedVitals,
     ) -> Result<Self, AgentError> {
         let (parcels, receiver) = sync_channel(MAX_OUTPUTS);
+        let shared = vitals.clone();
         let delivery = thread::Builder::new()
             .name("delivery".to_owned())
-            .spawn(move || delivery.run(&receiver))
+            .spawn(move || delivery.run(&receiver, &shared.depths().parcels))
             .map_err(AgentError::Thread)?;
         Ok(Self {
             pipeline,
@@ -121,8 +122,17 @@ impl Run {
         if let Some(pulse) = &mut self.pulse {
             pulse();
         }
+        self.write_vitals();
+    }
+
+    /// What others read.
+    pub(super) fn write_vitals(&self) {
         let containers = self.pipeline.running().collect();
+        let (processes, waiting) = self.pipeline.load();
         let mut vitals = self.vitals.lock();
+        vitals.meter = self.pipeline.meter.clone();
+        vitals.processes = processes as u64;
+        vitals.waiting = waiting as u64;
         vitals.counts = self.pipeline.counts();
         vitals.undelivered = self.undelivered;
         vitals.containers = containers;
@@ -145,6 +155,7 @@ impl Run {
             match inputs.recv_timeout(TICK) {
                 Ok(Input::Batch(batch)) if batch.is_empty() => return Ok(()),
                 Ok(Input::Batch(batch)) => {
+                    self.vitals.depths().batches.leave();
                     let mut last_ns = 0;
                     for event in batch {
                         last_ns = event.time_ns.max(last_ns);
@@ -228,10 +239,12 @@ impl Run {
                 self.kernel.tell(telling);
                 continue;
             }
-            if let Some(parcel) = parcel(output, &self.clock)
-                && self.parcels.try_send(parcel).is_err()
-            {
-                self.undelivered += 1;
+            let Some(parcel) = parcel(output, &self.clock) else {
+                continue;
+            };
+            match self.parcels.try_send(parcel) {
+                Ok(()) => self.vitals.depths().parcels.enter(),
+                Err(_) => self.undelivered += 1,
             }
         }
         recorder.map_or(Ok(()), |recorder| recorder.settle(&self.pipeline))

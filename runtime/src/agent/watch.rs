@@ -15,8 +15,9 @@ use plimsoll_model::LossReason;
 
 use super::{Input, handover::Handover, reload::NewRules};
 use crate::{
+    output::SharedVitals,
     raw::{RawEvent, RawKind, RawTask},
-    read::{Eyes, Filter, boot_time_ns},
+    read::{Eyes, Filter, Losses, boot_time_ns},
     sensor::{Plan, SensorError},
 };
 
@@ -40,9 +41,19 @@ pub(super) fn start(
     given: Receiver<NewRules>,
     inputs: SyncSender<Input>,
     stop: Arc<AtomicBool>,
+    vitals: SharedVitals,
 ) -> io::Result<JoinHandle<()>> {
-    let mut sight = Sight { eyes, next: None };
-    let mut feed = Feed { inputs, lost: 0 };
+    let mut sight = Sight {
+        eyes,
+        next: None,
+        before: Losses::default(),
+        said: Losses::default(),
+    };
+    let mut feed = Feed {
+        inputs,
+        lost: 0,
+        vitals,
+    };
     thread::Builder::new().name("sensors".to_owned()).spawn(move || {
         if let Err(error) = sight.watch(&given, &mut feed, &stop) {
             let _ = feed.inputs.send(Input::Failed(error));
@@ -55,6 +66,7 @@ struct Feed {
     inputs: SyncSender<Input>,
     /// Events that found no room since that was last said.
     lost: u64,
+    vitals: SharedVitals,
 }
 
 impl Feed {
@@ -68,7 +80,10 @@ impl Feed {
         }
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         match self.inputs.try_send(Input::Batch(batch)) {
-            Ok(()) => self.lost = 0,
+            Ok(()) => {
+                self.lost = 0;
+                self.vitals.depths().batches.enter();
+            }
             Err(TrySendError::Full(_)) => self.lost += count - u64::from(self.lost > 0),
             Err(TrySendError::Disconnected(_)) => return false,
         }
@@ -78,6 +93,7 @@ impl Feed {
     /// The pipeline may have gone already; then nobody waits for this.
     fn close(&mut self) {
         if self.lost > 0 {
+            self.vitals.depths().batches.enter();
             let _ = self.inputs.send(Input::Batch(vec![lost_in_queue(self.lost)]));
         }
         let _ = self.inputs.send(Input::Batch(Vec::new()));
@@ -88,6 +104,10 @@ impl Feed {
 struct Sight {
     eyes: Eyes,
     next: Option<(Eyes, Handover)>,
+    /// What sensors that are no more had lost.
+    before: Losses,
+    /// As others were told last.
+    said: Losses,
 }
 
 impl Sight {
@@ -105,6 +125,7 @@ impl Sight {
             let is_last = stop.load(Ordering::Relaxed);
             let mut batch = Vec::new();
             self.next_batch(is_last, &mut batch)?;
+            self.tell_losses(&feed.vitals);
             let is_end = is_last && batch.is_empty() && self.next.is_none();
             if !feed.send(batch) {
                 return Ok(());
@@ -137,6 +158,14 @@ impl Sight {
         Ok(events)
     }
 
+    fn tell_losses(&mut self, vitals: &SharedVitals) {
+        let now = self.before.plus(self.eyes.lost());
+        if now != self.said {
+            self.said = now;
+            vitals.lock().kernel_losses = now;
+        }
+    }
+
     fn next_batch(&mut self, is_last: bool, batch: &mut Vec<RawEvent>) -> Result<(), SensorError> {
         let Some((new, handover)) = &mut self.next else {
             self.eyes.next_batch(PATIENCE, batch)?;
@@ -157,6 +186,7 @@ impl Sight {
         {
             let mut old = std::mem::replace(&mut self.eyes, new);
             old.count_losses(batch)?;
+            self.before = self.before.plus(old.lost());
             batch.extend(handover.finish());
             // The kernel takes its time to detach programs: the new ring buffer must not fill meanwhile.
             let detach = thread::Builder::new().name("detach".to_owned());

@@ -106,12 +106,10 @@ impl Outputs {
         let result = self.spool.sync();
         self.say_disk(result, notice);
         self.pass_notices(notice);
-        let losses: Vec<_> = self
-            .summaries()
-            .iter()
-            .map(|output| (output.name, output.lost + output.refused))
-            .collect();
-        self.vitals.lock().output_losses = losses;
+        let (outputs, spool_bytes) = (self.summaries(), self.shared.bytes());
+        let mut vitals = self.vitals.lock();
+        vitals.outputs = outputs;
+        vitals.spool_bytes = spool_bytes;
     }
 
     /// Waits until everything was taken, for as long as outputs may take; the rest stays on disk.

@@ -93,6 +93,7 @@ impl Pipeline {
         if let Some(placed) = &mut self.placed {
             placed.push(event.clone());
         }
+        self.meter.saw(event);
         let reasons: Vec<Reason> = deviations.iter().map(Deviation::reason).collect();
         let (node, rules) = (Arc::clone(&self.setup.node), Arc::clone(&self.setup.rules));
         let observation = Observation {
@@ -104,6 +105,7 @@ impl Pipeline {
         };
         let mut fired: Vec<&Rule> = Vec::new();
         rules.evaluate(&observation, &mut |rule| fired.push(rule));
+        fired.iter().for_each(|rule| self.meter.matched(rule.name()));
         let deviations = alerting(deviations);
         if deviations.is_empty() && fired.is_empty() {
             return None;

@@ -33,12 +33,14 @@ impl Pipeline {
     pub(super) fn settle(&mut self, cgroup_id: u64, place: Place) {
         // Cgroups come and go; those of the host are cheap to ask about again.
         if self.places.len() >= MAX_CGROUPS {
+            let before = self.places.len();
             let sandboxes = &self.sandboxes;
             self.places.retain(|_, place| match place {
                 Place::Host => false,
                 Place::Container(id) => sandboxes.get(id).is_some_and(|sandbox| !sandbox.is_empty()),
                 Place::Waiting(waiting) => !waiting.queue.is_empty(),
             });
+            self.meter.forgotten += (before - self.places.len()) as u64;
         }
         self.places.insert(cgroup_id, place);
     }
@@ -114,7 +116,9 @@ impl Pipeline {
         out.push(Output::Identified(Box::new(container.clone())));
         let container = Arc::new(container);
         if self.sandboxes.len() >= MAX_CONTAINERS {
+            let before = self.sandboxes.len();
             self.sandboxes.retain(|_, sandbox| !sandbox.is_empty());
+            self.meter.forgotten += (before - self.sandboxes.len()) as u64;
         }
         match self.sandboxes.get_mut(&id) {
             Some(sandbox) => {
@@ -166,6 +170,7 @@ impl Pipeline {
         let Some(Place::Waiting(waiting)) = self.places.get(&cgroup_id) else {
             return;
         };
+        self.meter.timed_out += 1;
         let path = waiting.question.path.clone().unwrap_or_default();
         let container_id = recognise(&path).map_or("", |(_, id)| id);
         let container = Box::new(unknown_container(cgroup_id, &path, container_id));

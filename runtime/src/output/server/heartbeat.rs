@@ -47,7 +47,7 @@ struct Seen {
 impl Heartbeat {
     pub(super) fn of(vitals: &Vitals) -> Self {
         let counts = &vitals.counts;
-        let outputs = vitals.output_losses.iter();
+        let outputs = vitals.outputs.iter();
         let losses = [
             ("ring_buffer".to_owned(), counts.lost_in_ring),
             ("queue".to_owned(), counts.lost_in_queue),
@@ -57,7 +57,7 @@ impl Heartbeat {
             ("alerts".to_owned(), vitals.undelivered),
         ]
         .into_iter()
-        .chain(outputs.map(|(name, count)| (format!("output_{name}"), *count)));
+        .chain(outputs.map(|output| (format!("output_{}", output.name), output.lost + output.refused)));
         Self {
             version: env!("CARGO_PKG_VERSION"),
             kernel: vitals.kernel.clone(),

@@ -151,6 +151,11 @@ impl Shared {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Bytes that all files take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lock().bytes()
+    }
+
     pub(super) fn last_bytes(&self) -> u64 {
         self.lock().segments.back().map_or(0, |segment| segment.bytes)
     }
