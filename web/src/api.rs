@@ -13,6 +13,7 @@ mod scans;
 mod session;
 mod settings;
 mod tokens;
+mod usage;
 mod users;
 mod waivers;
 mod workloads;
@@ -46,6 +47,7 @@ pub(crate) const ALL: &[&dyn Resource] = &[
     &session::Resource,
     &settings::Resource,
     &tokens::Resource,
+    &usage::Resource,
     &users::Resource,
     &waivers::Resource,
     &workloads::Resource,

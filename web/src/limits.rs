@@ -107,3 +107,11 @@ pub const MAX_TIME_BUCKETS: i64 = 500;
 pub const READER_CONNECTIONS: usize = 4;
 /// An agent that has not reported for this time is a blind spot, in milliseconds.
 pub const AGENT_SILENT_MS: i64 = 5 * 60 * 1_000;
+/// What an agent says images use, in bytes; also one stored document, decompressed.
+pub const MAX_USAGE_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// Images in one message about what they use.
+pub const MAX_USAGE_IMAGES: usize = 512;
+/// Nodes whose usage of one image is merged.
+pub const MAX_USAGE_NODES: u32 = 1_000;
+/// What a node has not said for so many days is forgotten.
+pub const USAGE_DAYS: i64 = 90;

@@ -9,6 +9,7 @@ mod image;
 mod journal;
 mod page;
 pub mod sqlite;
+mod usage;
 
 pub use account::{AccountStore, ApiToken, NewApiToken, Role, TokenOwner, User, UserSecret};
 pub use admission::{AdmissionDecision, AdmissionFilter, AdmissionStore, DecidedImage, NewAdmissionDecision};
@@ -25,10 +26,11 @@ pub use journal::{
     AuditEntry, JournalStore, NewAuditEntry, ScanRequest, ScanRequestState, Settings, StoredWaiver, UnknownImage,
 };
 pub use page::{Page, Rows};
+pub use usage::{NodeUsage, UsageStore};
 
 /// Everything that a server needs to remember.
 pub trait Store:
-    ImageStore + AlertStore + AgentStore + AccountStore + AdmissionStore + JournalStore + Send + Sync
+    ImageStore + AlertStore + AgentStore + AccountStore + AdmissionStore + JournalStore + UsageStore + Send + Sync
 {
     /// Fails when the store cannot answer: the readiness probe.
     fn check(&self) -> crate::error::Result<()>;

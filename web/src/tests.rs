@@ -10,3 +10,4 @@ mod kubernetes;
 mod live;
 mod queue;
 mod recorded;
+mod usage;

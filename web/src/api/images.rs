@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answer::{Answer, ApiError, ErrorBody, PageOf, Parameters},
-    api::{digest_of, page_of},
+    api::{digest_of, page_of, usage::reach_of},
     app::App,
     route::{Access, Route, Verb, handler},
     store::{ImageFilter, ImageSummary, PackageRow, Role, VulnerabilityFilter, VulnerabilityRow},
@@ -176,11 +176,18 @@ async fn list_vulnerabilities(
         fixable: query.fixable,
         known_exploited: query.known_exploited,
     };
-    Ok(Json(
-        app.store(move |store| store.list_vulnerabilities(&digest, &filter, &page))
-            .await?
-            .into(),
-    ))
+    let found = app.store(move |store| {
+        let mut rows = store.list_vulnerabilities(&digest, &filter, &page)?;
+        if let Some(reach) = reach_of(store, &digest)? {
+            for row in &mut rows.rows {
+                let one = usize::try_from(row.package_position).ok().and_then(|at| reach.get(at));
+                row.reach = one.map(|one| if one.is_idle { "idle" } else { one.rung.name() }.to_owned());
+                row.reach_because = one.map(|one| one.because.clone());
+            }
+        }
+        Ok(rows)
+    });
+    Ok(Json(found.await?.into()))
 }
 
 /// An image's packages.

@@ -127,6 +127,13 @@ pub struct VulnerabilityRow {
     pub known_exploited: bool,
     /// FIRST's probability of exploitation within 30 days, 0.0–1.0.
     pub epss: Option<f64>,
+    /// Place of the package in the report.
+    pub package_position: u32,
+    /// How near the package is to being used: `present`, `reachable`, `linked`, `loaded`, `executed`, `listening`, or `idle`
+    /// when containers were watched long enough and used nothing of it; null when no agent has watched the image.
+    pub reach: Option<String>,
+    /// Why, in words. Hostile text.
+    pub reach_because: Option<String>,
     /// Package name.
     pub package: String,
     /// Installed version.

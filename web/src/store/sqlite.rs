@@ -8,6 +8,7 @@ mod alert;
 mod image;
 mod journal;
 mod migration;
+mod usage;
 
 use std::{
     path::Path,

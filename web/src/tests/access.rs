@@ -368,7 +368,7 @@ fn a_store_from_the_future_is_refused() {
     assert!(error.to_string().contains("schema version 99"), "{error}");
     rusqlite::Connection::open(&path)
         .unwrap()
-        .pragma_update(None, "user_version", 1)
+        .pragma_update(None, "user_version", 2)
         .unwrap();
     assert_eq!(SqliteStore::open(&path).unwrap().count_users().unwrap(), 0);
 }

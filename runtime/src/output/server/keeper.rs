@@ -1,6 +1,8 @@
 //! Keeps this agent known to its server: enrols once, then says how the agent is.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use plimsoll_model::{Digest, ImageUsage};
 
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,7 @@ use super::{
     heartbeat::Heartbeat,
     link::{Link, Token},
 };
+use crate::limits::MAX_TOLD_FILES;
 use crate::output::{Notices, Pace, SharedVitals, driver::backoff, http::read_body, write_whole};
 
 /// See the module.
@@ -23,6 +26,12 @@ pub(super) struct Keeper {
     pub(super) pace: Pace,
     pub(super) vitals: SharedVitals,
     pub(super) notices: Notices,
+}
+
+/// What images use, as `POST /api/v1/agent/usage` takes it.
+#[derive(Serialize)]
+struct Told<'a> {
+    images: &'a [&'a ImageUsage],
 }
 
 #[derive(Serialize)]
@@ -41,10 +50,14 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         let mut tokens = self.link.watch();
         let mut failures = 0;
+        let mut told = HashMap::new();
         loop {
             let token = tokens.borrow_and_update().clone();
             let result = match &token {
-                Token::Known(_) => self.beat().await,
+                Token::Known(_) => match self.beat().await {
+                    Ok(()) => self.tell_usage(&mut told).await,
+                    failed => failed,
+                },
                 Token::None => self.enrol().await,
                 Token::Refused(_) => self.enrol_again().await,
             };
@@ -78,6 +91,33 @@ impl Keeper {
             status if status.is_success() => Ok(()),
             status => Err(format!("it answers {status} to a heartbeat")),
         }
+    }
+
+    /// Says what images use, of those of which there is news. `told` is how far each was told.
+    async fn tell_usage(&self, told: &mut HashMap<Digest, u64>) -> Result<(), String> {
+        let usage = Arc::clone(&self.vitals.lock().usage);
+        let is_news = |image: &&ImageUsage| told.get(&image.config_digest) != Some(&image.window.to_ns);
+        let mut left: Vec<&ImageUsage> = usage.iter().filter(is_news).collect();
+        while !left.is_empty() {
+            let mut files = 0;
+            let fits = left.iter().take_while(|image| {
+                files += image.files.len();
+                files <= MAX_TOLD_FILES
+            });
+            let count = fits.count().max(1);
+            let images: Vec<&ImageUsage> = left.drain(..count).collect();
+            let body = serde_json::to_vec(&Told { images: &images }).map_err(|error| error.to_string())?;
+            let response = self.link.request(Method::POST, "agent/usage", Some(body)).await?;
+            match response.status() {
+                status if status.is_success() => {}
+                // A server of an earlier version: it is asked again when there is news.
+                StatusCode::NOT_FOUND => {}
+                status => return Err(format!("it answers {status} to what images use")),
+            }
+            told.extend(images.iter().map(|image| (image.config_digest, image.window.to_ns)));
+        }
+        told.retain(|digest, _| usage.iter().any(|image| image.config_digest == *digest));
+        Ok(())
     }
 
     async fn enrol(&mut self) -> Result<(), String> {

@@ -139,7 +139,7 @@ impl ImageStore for SqliteStore {
             conditions.values.push(Box::new(page.fetch()));
             let sql = format!(
                 "SELECT m.rank, m.vulnerability, m.severity, m.cvss_score, m.known_exploited, m.epss, p.name, p.version, p.kind,
-                    m.fix_state, m.fixed_version, m.summary, m.evidence
+                    m.fix_state, m.fixed_version, m.summary, m.evidence, m.package
                  FROM image_match m JOIN image_package p ON p.image = m.image AND p.position = m.package
                  {} ORDER BY m.rank LIMIT ?",
                 conditions.sql()
@@ -391,6 +391,9 @@ fn read_vulnerability(row: &Row<'_>) -> rusqlite::Result<VulnerabilityRow> {
         fixed_version: row.get(10)?,
         summary: row.get(11)?,
         evidence: serde_json::from_str(&evidence).unwrap_or_default(),
+        package_position: row.get(13)?,
+        reach: None,
+        reach_because: None,
     })
 }
 

@@ -8,7 +8,7 @@ use super::failed;
 use crate::{Error, error::Result};
 
 /// Step `n` takes a database from version `n` to `n + 1`.
-const STEPS: [&str; 1] = [include_str!("schema1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema1.sql"), include_str!("schema2.sql")];
 
 /// Brings a database up to date; refuses one from the future.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
