@@ -21,6 +21,7 @@ pub fn all() -> Vec<Parser> {
         .chain(plimsoll_rules::fuzzing::PARSERS)
         .chain(plimsoll_policy::fuzzing::PARSERS)
         .chain(plimsoll_runtime::fuzzing::PARSERS)
+        .chain(plimsoll_scap::fuzzing::PARSERS)
         .chain(plimsoll_web::fuzzing::PARSERS)
         .map(|&(name, run, files)| Parser { name, run, files })
         .collect()

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::Context as _;
@@ -15,9 +16,27 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
+/// Which state of the repository this is, for pages that a run writes: the commit, and whether files differ from it.
+pub fn state() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(root()).args(arguments).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    };
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
+        return "an unknown commit".to_owned();
+    };
+    // What the suites themselves write is no other product.
+    let changes = git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!*.md"]);
+    match changes.is_none_or(|changes| changes.is_empty()) {
+        true => format!("commit {commit}"),
+        false => format!("commit {commit} with changes"),
+    }
+}
+
 /// The folder of the project's crates, in the order of the walls.
-pub const CRATES: [&str; 9] = [
-    "model", "rules", "policy", "vulndb", "scanner", "runtime", "web", "cli", "tests",
+pub const CRATES: [&str; 10] = [
+    "model", "rules", "policy", "vulndb", "scanner", "runtime", "scap", "web", "cli", "tests",
 ];
 
 /// One Rust source file.

@@ -9,22 +9,23 @@ use std::{
 use plimsoll_tests::repository::{self, CRATES, Source};
 
 /// Which of our crates a crate may name in its dependencies. `tests` may use all.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("rules", &["model"]),
     ("policy", &["model", "rules"]),
     ("vulndb", &["model"]),
     ("scanner", &["model", "rules", "policy", "vulndb"]),
     ("runtime", &["model", "rules", "policy"]),
+    ("scap", &["model", "runtime"]),
     ("web", &["model", "rules", "policy", "vulndb", "scanner"]),
     (
         "cli",
-        &["model", "rules", "policy", "vulndb", "scanner", "runtime", "web"],
+        &["model", "rules", "policy", "vulndb", "scanner", "runtime", "scap", "web"],
     ),
 ];
 
 /// What a crate must not reach, directly or through others.
-const MUST_NOT_REACH: [(&str, &[&str]); 8] = [
+const MUST_NOT_REACH: [(&str, &[&str]); 9] = [
     (
         "model",
         &["tokio", "rayon", "rusqlite", "aya", "axum", "reqwest", "tar"],
@@ -45,12 +46,17 @@ const MUST_NOT_REACH: [(&str, &[&str]); 8] = [
             "plimsoll-scanner",
             "plimsoll-vulndb",
             "plimsoll-web",
+            "plimsoll-scap",
             "tar",
             "flate2",
             "axum",
         ],
     ),
-    ("web", &["aya", "plimsoll-runtime"]),
+    (
+        "scap",
+        &["plimsoll-scanner", "plimsoll-vulndb", "plimsoll-web", "tar", "axum"],
+    ),
+    ("web", &["aya", "plimsoll-runtime", "plimsoll-scap"]),
     ("cli", BANNED),
 ];
 
