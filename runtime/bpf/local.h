@@ -58,7 +58,7 @@ INLINE void tell_local(struct sock *sock)
 	struct unix_sock *peer = (void *)sock;
 	struct local_record record = {};
 	struct unix_address *address;
-	u32 length;
+	u64 length; /* 64 bits wide, so that the verifier sees its bound */
 
 	if (!is_contained(task) || !is_wanted(task))
 		return;
@@ -71,8 +71,7 @@ INLINE void tell_local(struct sock *sock)
 	if (length > UNIX_NAME_BYTES)
 		length = UNIX_NAME_BYTES;
 	HIDE(length);
-	if (length > UNIX_NAME_BYTES)
-		return;
+	length &= sizeof(record.name) - 1;
 	bpf_probe_read_kernel(record.name, length, (void *)address->name + sizeof(u16));
 	record.length = length;
 	fill_head(&record.head, KIND_LOCAL, task);

@@ -114,7 +114,7 @@ int on_exec(u64 *ctx)
 	struct linux_binprm *program = (void *)ctx[2];
 	struct scratch *scratch;
 
-	if (ask_environment && is_wanted(task))
+	if (ask_environment)
 		send_environment();
 	scratch = take_scratch();
 

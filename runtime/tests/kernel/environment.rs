@@ -29,16 +29,16 @@ fn told(condition: &str, variables: &[(&str, &str)]) -> Option<Vec<String>> {
 
 #[test]
 fn only_variables_that_rules_name_are_told() {
-    let variables = [("HOME", "/root"), ("LD_PRELOAD", "/tmp/evil.so"), ("TOKEN", "secret")];
+    let variables = [("HOME", "/root"), ("LD_AUDIT_", "/tmp/evil.so"), ("TOKEN", "secret")];
     for (condition, expected) in [
         (
-            "evt.type = execve and proc.env[LD_PRELOAD] exists",
-            &["LD_PRELOAD=/tmp/evil.so"][..],
+            "evt.type = execve and proc.env[LD_AUDIT_] exists",
+            &["LD_AUDIT_=/tmp/evil.so"][..],
         ),
         ("evt.type = execve and proc.env[NOWHERE] exists", &[]),
         (
             "evt.type = execve and proc.env contains evil",
-            &["HOME=/root", "LD_PRELOAD=/tmp/evil.so", "TOKEN=secret"],
+            &["HOME=/root", "LD_AUDIT_=/tmp/evil.so", "TOKEN=secret"],
         ),
         ("evt.type = execve and proc.name = true", &["nothing"]),
     ] {

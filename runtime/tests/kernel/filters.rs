@@ -102,10 +102,7 @@ fn the_shipped_rules_attach_no_call_that_they_do_not_name() {
             .way
             .is_some_and(|way| way.mechanism == Mechanism::SyscallTracepoint);
         assert!(
-            !is_tracepoint || matches!(
-                    entry.need,
-                    Need::OpenWrite | Need::LoadLibrary | Need::ConnectLocal
-                ),
+            !is_tracepoint || matches!(entry.need, Need::OpenWrite | Need::LoadLibrary | Need::ConnectLocal),
             "{}",
             entry.title
         );

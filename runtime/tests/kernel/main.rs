@@ -11,7 +11,7 @@ mod filters;
 mod guards;
 mod libraries;
 mod load;
-mod rings;
 mod rights;
+mod rings;
 mod sensors;
 mod watch;

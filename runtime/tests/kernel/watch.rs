@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     process::Command,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,9 @@ use plimsoll_runtime::{
 
 /// Longest wait for an event that has happened already or is about to.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Probed once: its types take long to read, above all in an emulated machine.
+static KERNEL: LazyLock<Kernel> = LazyLock::new(Kernel::probe);
 
 pub(crate) struct Watch {
     eyes: Eyes,
@@ -79,8 +83,7 @@ impl Watch {
     }
 
     fn plan_of(needs: &Needs) -> Option<Plan> {
-        let kernel = Kernel::probe();
-        let plan = plan(needs, &kernel);
+        let plan = plan(needs, &KERNEL);
         if !plan.is_complete() {
             let required = std::env::var_os("PLIMSOLL_REQUIRE_SENSORS").is_some();
             assert!(
