@@ -168,34 +168,30 @@ fn change(
     }
 }
 
-/// A capability was asked for and granted: judged of programs that are known to change nothing about who they are.
+/// A capability was asked for and granted: judged of programs that are known to change nothing about who they are, and of
+/// people who came in, whose right ends there.
 pub(crate) fn judge_capability(case: &Case<'_>, number: u8) -> Judgement {
     let Some(name) = telling_capability(number) else {
         return Judgement::NotJudged;
     };
-    let Some(against) = case
-        .against(Verb::Become, None)
-        .filter(|_| case.phase != Phase::Entrypoint)
-    else {
+    let (verb, part) = match case.phase {
+        Phase::Serving => (Verb::Become, "serving"),
+        Phase::Session => (Verb::Exec, "looking after a service"),
+        Phase::Init | Phase::Entrypoint | Phase::Probe => return Judgement::NotJudged,
+    };
+    let Some(against) = case.against(verb, None) else {
         return Judgement::NotJudged;
     };
-    let detail = format!(
-        "{name} is no part of serving; {}",
-        against.evidence.first().map_or("", |one| &one.detail)
-    );
-    let source = against.evidence.first().map_or(EvidenceSource::Image, |one| one.source);
+    let first = against.evidence.first();
+    let detail = format!("{name} is no part of {part}; {}", first.map_or("", |one| &one.detail));
+    let source = first.map_or(EvidenceSource::Image, |one| one.source);
     let against = Against {
         because: format!("No fact of its profile expects that: {}.", escape(&detail)),
         evidence: vec![Evidence { source, detail }],
         ..against
     };
     let act = format!("used {name}");
-    Judgement::Deviates(vec![case.deviation(
-        DeviationKind::CapabilityUse,
-        Verb::Become,
-        &act,
-        against,
-    )])
+    Judgement::Deviates(vec![case.deviation(DeviationKind::CapabilityUse, Verb::Become, &act, against)])
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ struct local_record {
 	struct head_record head;
 	u32 length;
 	u32 padding;
-	char name[112]; /* as bound; an abstract one begins with a NUL */
+	char name[128]; /* as bound; an abstract one begins with a NUL */
 };
 
 struct capability_record {

@@ -228,6 +228,12 @@ fn telling_capabilities_are_judged_of_programs_that_are_known() {
     assert_eq!(used(0, Phase::Serving, facets()), Judgement::NotJudged);
     assert_eq!(used(21, Phase::Serving, vec![]), Judgement::NotJudged);
     assert_eq!(used(21, Phase::Entrypoint, facets()), Judgement::NotJudged);
+    // Somebody who came in mounts something; the runtime that brings him in does so too.
+    let sessions = || vec![closed(Verb::Exec, Phase::Session), closed(Verb::Become, Phase::Probe)];
+    let judgement = used(21, Phase::Session, sessions());
+    assert_eq!(found(&judgement), [("capability-use", Priority::Error, Confidence::B)]);
+    assert_eq!(used(21, Phase::Init, sessions()), Judgement::NotJudged);
+    assert_eq!(used(21, Phase::Probe, sessions()), Judgement::NotJudged);
     assert_eq!(telling_capabilities() & 1, 0);
     assert_ne!(telling_capabilities() & (1 << 21), 0);
 }
