@@ -27,7 +27,15 @@ pub fn state() -> String {
         return "an unknown commit".to_owned();
     };
     // What the suites themselves write is no other product.
-    let changes = git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!*.md"]);
+    let changes = git(&[
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":!docs",
+        ":!*.md",
+    ]);
     match changes.is_none_or(|changes| changes.is_empty()) {
         true => format!("commit {commit}"),
         false => format!("commit {commit} with changes"),

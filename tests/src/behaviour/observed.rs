@@ -5,9 +5,13 @@ use std::{
     path::Path,
 };
 
+use anyhow::bail;
 use plimsoll_model::{Action, Confidence, Event, EventKind, Fact, Phase, Profile, ScanReport, Transport, Verb};
 use plimsoll_policy::{Judgement, identify, is_client_port, matches_program};
-use plimsoll_runtime::agent::{Observed, observe};
+use plimsoll_runtime::{
+    agent::{Observed, observe},
+    capture,
+};
 
 use super::outcome::ImageOutcome;
 
@@ -72,7 +76,8 @@ impl Recorded {
             let report: ScanReport = serde_json::from_slice(&report)?;
             tallies.insert(window.image.clone(), Tally::new(report.profile));
         }
-        observe(reports, recording, |observed| {
+        let mut heard: BTreeSet<&str> = BTreeSet::new();
+        observe(reports, &capture::Recorded::new(recording), |observed| {
             let id = observed.event.container.as_ref().map(|container| container.id.as_str());
             let Some(window) = id.and_then(|id| self.by_container.get(id)) else {
                 return;
@@ -80,9 +85,17 @@ impl Recorded {
             if (window.from_ns..window.until_ns).contains(&observed.event.time_ns)
                 && let Some(tally) = tallies.get_mut(&window.image)
             {
+                heard.insert(&window.image);
                 tally.take(&observed);
             }
         })?;
+        // Silence here would look like a profile that foretold nothing of nothing.
+        if let Some(image) = tallies.keys().find(|image| !heard.contains(image.as_str())) {
+            bail!(
+                "the recording holds nothing that {image} did: agent and suite are of different builds; build both: cargo \
+                 build -p plimsoll-cli -p plimsoll-tests --bins"
+            );
+        }
         for (image, tally) in tallies {
             if let Some(outcome) = outcomes.get_mut(&image) {
                 outcome.agreement = tally.finish();

@@ -10,10 +10,11 @@ use super::{
 /// The text before the tables.
 const HEAD: &str = include_str!("../../behaviour/head.md");
 
-/// The whole document.
-pub fn write(outcomes: &[ImageOutcome], losses: &[String]) -> String {
+/// The whole document. `build`: what was run, and where.
+pub fn write(outcomes: &[ImageOutcome], losses: &[String], build: &str) -> String {
     let mut text = HEAD.to_owned();
     summary(&mut text, outcomes);
+    let _ = writeln!(text, "\n{build}");
     for line in losses {
         let _ = writeln!(text, "\nThe agent said at its end: `{line}`.");
     }

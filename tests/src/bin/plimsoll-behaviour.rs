@@ -3,12 +3,16 @@
 //!
 //! Exit codes: 0 normal work was silent and every attack flagged · 1 not so · 2 it could not be run.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context as _, bail, ensure};
 use plimsoll_tests::{
     behaviour::{self, Images, Options},
-    container, machine, repository,
+    command, container, machine, repository,
 };
 
 fn main() -> ExitCode {
@@ -20,6 +24,29 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// What was run, where and when, as the page says it.
+fn build() -> String {
+    let ask = |program: &str, option: &str| {
+        let output = Command::new(program).arg(option).output();
+        output.map_or_else(
+            |_| "?".to_owned(),
+            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        )
+    };
+    let version = command::finish({
+        let mut version = command::plimsoll();
+        version.arg("--version");
+        version
+    });
+    format!(
+        "Written on {} by {} of {}, on Linux {}.",
+        ask("date", "+%Y-%m-%d"),
+        version.stdout.trim(),
+        repository::state(),
+        ask("uname", "-r"),
+    )
 }
 
 fn run() -> anyhow::Result<bool> {
@@ -55,7 +82,7 @@ fn run() -> anyhow::Result<bool> {
         folder: repository::root().join("target/behaviour"),
     };
     let (outcomes, losses) = behaviour::run(&options)?;
-    let text = behaviour::write(&outcomes, &losses);
+    let text = behaviour::write(&outcomes, &losses, &build());
     match table {
         Some(path) => fs::write(&path, text).with_context(|| format!("write {}", path.display()))?,
         None => print!("{text}"),
