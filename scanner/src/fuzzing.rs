@@ -40,6 +40,7 @@ const OTHERS: &[Parser] = &[
     ("copyright", |b| in_image("/usr/share/doc/acme/copyright", b), &[]),
     ("secrets", secrets, &[]),
     // What profiles read.
+    ("pod", |bytes| drop(crate::pod::parse(&text(bytes))), &[]),
     (
         "shell",
         started_by,

@@ -21,6 +21,8 @@ mod licence;
 mod limits;
 mod merge;
 mod oci;
+mod platforms;
+pub mod pod;
 pub mod profile;
 mod progress;
 mod purl;

@@ -221,3 +221,15 @@ pub(crate) const MAX_CACHE_ENTRY_BYTES: u64 = 1 << 30;
 
 /// Bytes of buffers that a layer takes while it is read: chunks, the decoder's window, what is known of an ELF file.
 pub(crate) const LAYER_BUFFER_BYTES: u64 = 4 << 20;
+
+/// Bytes of a Kubernetes manifest.
+pub(crate) const MAX_POD_BYTES: usize = 4 << 20;
+
+/// Containers of one manifest.
+pub(crate) const MAX_POD_CONTAINERS: usize = 1_000;
+
+/// Entries of one list in a manifest: ports, variables, mounts, words of a command.
+pub(crate) const MAX_POD_ENTRIES: usize = 4_096;
+
+/// Lists of objects within lists.
+pub(crate) const MAX_POD_DEPTH: usize = 4;

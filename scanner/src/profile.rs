@@ -15,7 +15,7 @@ use plimsoll_model::{
 };
 use plimsoll_rules::packs::Pack;
 
-use crate::Tree;
+use crate::{Tree, pod::PodContainer};
 
 mod accounts;
 mod claims;
@@ -27,6 +27,7 @@ mod explorer;
 mod facets;
 mod limits;
 mod lookup;
+mod pod;
 mod services;
 mod settings;
 mod shell;
@@ -38,6 +39,7 @@ mod walk;
 mod wrappers;
 
 pub use content::wants_content;
+pub use pod::{build_in_pod, config_in_pod};
 pub use view::view;
 
 use claims::Claims;
@@ -65,7 +67,7 @@ pub struct Input<'a> {
 /// What the image's container should do, and what could not be read while finding out.
 pub fn build(input: &Input<'_>) -> (Profile, Vec<Note>) {
     let begun = Instant::now();
-    let built = derive(input);
+    let built = derive(input, None);
     tracing::debug!(
         image = %input.image.reference,
         facts = built.0.facts.len(),
@@ -75,15 +77,20 @@ pub fn build(input: &Input<'_>) -> (Profile, Vec<Note>) {
     built
 }
 
-fn derive(input: &Input<'_>) -> (Profile, Vec<Note>) {
+fn derive(input: &Input<'_>, pod: Option<&PodContainer>) -> (Profile, Vec<Note>) {
     let lookup = Lookup::new(input.tree, input.config);
     let mut notes = Vec::new();
-    let mut explorer = explore_command(input, &lookup, &mut notes);
+    let mut explorer = explore_command(input, pod, &lookup, &mut notes);
     services::follow(&mut explorer);
     let main = explorer.main.take();
     let mut draft = Draft::default();
 
-    declared::add(&mut draft, input, &lookup);
+    let user = pod.and_then(pod::user_evidence);
+    declared::add(&mut draft, input, &lookup, user);
+    let probes = pod.map_or_else(Vec::new, |pod| {
+        pod::add(&mut draft, pod, &lookup);
+        pod::add_probes(&mut draft, pod, &lookup, &mut notes)
+    });
     add_edges(&mut draft, &explorer, main.as_ref());
     let health_check = add_health_check(&mut draft, input, &lookup, &mut notes);
     let closure = main.as_ref().and_then(|launch| {
@@ -110,7 +117,7 @@ fn derive(input: &Input<'_>) -> (Profile, Vec<Note>) {
         main: main.as_ref(),
         closure: closure.as_ref(),
         claims: &claims,
-        has_health_check: health_check.is_some(),
+        has_health_check: health_check.is_some() || !probes.is_empty(),
     };
     facets::add(&mut draft, &known);
     if claims.is_empty() {
@@ -124,7 +131,7 @@ fn derive(input: &Input<'_>) -> (Profile, Vec<Note>) {
         input,
         main,
         explorer.chain,
-        health_check,
+        (health_check, probes),
         packs,
         (facts, denials, facets),
     );
@@ -135,7 +142,7 @@ fn profile(
     input: &Input<'_>,
     main: Option<Launch>,
     entrypoint: Vec<plimsoll_model::Program>,
-    health_check: Option<Vec<String>>,
+    (health_check, probes): (Option<Vec<String>>, Vec<Vec<String>>),
     packs: Vec<String>,
     (facts, denials, facets): (Vec<Fact>, Vec<Denial>, Vec<Facet>),
 ) -> Profile {
@@ -147,7 +154,7 @@ fn profile(
         main: main.map(|launch| launch.program),
         entrypoint,
         health_check,
-        probes: Vec::new(),
+        probes,
         packs,
         facts,
         denials,
@@ -156,7 +163,12 @@ fn profile(
 }
 
 /// Follows ENTRYPOINT and CMD.
-fn explore_command<'a>(input: &Input<'_>, lookup: &'a Lookup<'a>, notes: &mut Vec<Note>) -> Explorer<'a> {
+fn explore_command<'a>(
+    input: &Input<'_>,
+    pod: Option<&PodContainer>,
+    lookup: &'a Lookup<'a>,
+    notes: &mut Vec<Note>,
+) -> Explorer<'a> {
     let mut explorer = Explorer::new(lookup);
     let argv: Vec<&String> = input.config.entrypoint.iter().chain(&input.config.cmd).collect();
     let Some((name, arguments)) = argv.split_first() else {
@@ -169,7 +181,8 @@ fn explore_command<'a>(input: &Input<'_>, lookup: &'a Lookup<'a>, notes: &mut Ve
     } else {
         "ENTRYPOINT"
     };
-    let call = Call::first(format!("{instruction} {name}"));
+    let by_pod = pod.and_then(|pod| pod::first_reason(pod, name));
+    let call = Call::first(by_pod.unwrap_or_else(|| format!("{instruction} {name}")));
     if lookup.find(name, &[]).is_none() {
         let detail = format!("{instruction} {name} is no executable of the image");
         explorer.open("config", &detail);
@@ -198,7 +211,7 @@ fn add_edges(draft: &mut Draft, explorer: &Explorer<'_>, main: Option<&Launch>) 
             subject,
             Action::Exec(edge.to.clone()),
             &phases,
-            image(edge.because.clone()),
+            pod::said(edge.because.clone()),
             edge.confidence,
         );
     }
@@ -208,13 +221,13 @@ fn add_edges(draft: &mut Draft, explorer: &Explorer<'_>, main: Option<&Launch>) 
             subject,
             Action::Become(identity.clone()),
             &[Phase::Entrypoint],
-            image(because.clone()),
+            pod::said(because.clone()),
             Confidence::A,
         );
     }
     for write in &explorer.writes {
         let path = PathPattern(explorer.lookup.resolve(&write.path));
-        let evidence = image(write.because.clone());
+        let evidence = pod::said(write.because.clone());
         draft.fact(
             Subject::Any,
             Action::Write(path),
@@ -250,13 +263,21 @@ fn add_health_check(
         &arguments,
         &Call::first(format!("HEALTHCHECK {}", argv.join(" "))),
     );
+    add_probe_edges(draft, &explorer);
+    notes.extend(explorer.notes.iter().cloned());
+    declared::add_probe(draft);
+    Some(argv)
+}
+
+/// What a command leads to that is started from outside to see how the container is.
+fn add_probe_edges(draft: &mut Draft, explorer: &Explorer<'_>) {
     for edge in &explorer.edges {
         let subject = edge.from.clone().map_or(Subject::Any, Subject::Program);
         draft.fact(
             subject,
             Action::Exec(edge.to.clone()),
             &[Phase::Probe],
-            image(edge.because.clone()),
+            pod::said(edge.because.clone()),
             edge.confidence,
         );
     }
@@ -269,9 +290,6 @@ fn add_health_check(
             reason,
         );
     }
-    notes.extend(explorer.notes.iter().cloned());
-    declared::add_probe(draft);
-    Some(argv)
 }
 
 fn add_closure(draft: &mut Draft, launch: &Launch, closure: &Closure) {

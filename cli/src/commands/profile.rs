@@ -3,7 +3,9 @@
 mod build;
 mod diff;
 mod harden;
+mod learn;
 mod merge;
+mod pod;
 mod pull;
 mod push;
 mod replay;
@@ -40,8 +42,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Write what holds a container to the least that it needs: seccomp, AppArmor, Kubernetes
     Harden(harden::Arguments),
-    /// Find what recordings show and a profile does not judge, to be merged
-    Learn(replay::LearnArguments),
+    /// Find what an agent has seen and a profile does not judge, to be merged
+    Learn(learn::LearnArguments),
     /// Add facts that were learned, or that somebody says
     Merge(merge::Arguments),
     /// Get the profile that is attached to an image on its registry
@@ -61,7 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Build(arguments)) => build::run(arguments),
         Some(Command::Diff(arguments)) => diff::run(&arguments),
         Some(Command::Harden(arguments)) => harden::run(&arguments),
-        Some(Command::Learn(arguments)) => replay::learn(&arguments),
+        Some(Command::Learn(arguments)) => learn::run(&arguments),
         Some(Command::Merge(arguments)) => merge::run(&arguments),
         Some(Command::Pull(arguments)) => pull::run(arguments),
         Some(Command::Push(arguments)) => push::run(arguments),

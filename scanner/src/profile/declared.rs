@@ -1,7 +1,8 @@
 //! The image's config in (EXPOSE, VOLUME, USER) and what every container may do, facts out.
 
 use plimsoll_model::{
-    Action, Confidence, Denial, FileKind, PathPattern, Peer, PeerScope, Phase, PortSpec, Subject, Transport, Verb,
+    Action, Confidence, Denial, Evidence, FileKind, PathPattern, Peer, PeerScope, Phase, PortSpec, Subject, Transport,
+    Verb,
 };
 
 use super::{
@@ -57,8 +58,8 @@ const PROGRAM_FOLDERS: &[(&str, Confidence)] = &[
 /// All phases in which the container works by itself.
 pub(crate) const WORKING: &[Phase] = &[Phase::Entrypoint, Phase::Serving];
 
-/// Adds what the config declares.
-pub(crate) fn add(draft: &mut Draft, input: &Input<'_>, lookup: &Lookup<'_>) {
+/// Adds what the config declares. `user` says who the user is from, where not from the config.
+pub(crate) fn add(draft: &mut Draft, input: &Input<'_>, lookup: &Lookup<'_>, user: Option<Evidence>) {
     for text in &input.config.exposed_ports {
         if let Some(port) = parse_port(text) {
             draft.fact(
@@ -81,7 +82,7 @@ pub(crate) fn add(draft: &mut Draft, input: &Input<'_>, lookup: &Lookup<'_>) {
         );
     }
     if let Some(account) = accounts::find(lookup, &input.config.user) {
-        let evidence = image(format!("USER {}", input.config.user));
+        let evidence = user.unwrap_or_else(|| image(format!("USER {}", input.config.user)));
         draft.fact(
             Subject::Any,
             Action::Become(account.identity),

@@ -6,7 +6,9 @@ use std::{
 };
 
 use plimsoll_model::{Note, Profile};
-use plimsoll_scanner::profile::{Input, build, view};
+use plimsoll_scanner::profile::{Input, build, build_in_pod, view};
+
+use super::pod::PodArguments;
 
 use crate::{
     commands::{
@@ -26,6 +28,8 @@ pub(super) struct BuildArguments {
     /// Format, optionally with a file to write to; may be given several times [default: table]
     #[arg(short, long = "output", value_name = "FORMAT[=PATH]", value_parser = parse_output)]
     output: Vec<Output>,
+    #[command(flatten)]
+    pod: PodArguments,
     #[command(flatten)]
     source: SourceArguments,
 }
@@ -77,6 +81,7 @@ pub(super) fn run(arguments: BuildArguments) -> Result<Exit, Failure> {
             "give all but one a file: -o json=profile.json",
         ));
     }
+    let pod = arguments.pod.load(&target)?;
     let (profile, notes) = match target.strip_prefix("report:") {
         Some(path) => {
             let report = stored::read_report(Path::new(path))?;
@@ -84,13 +89,17 @@ pub(super) fn run(arguments: BuildArguments) -> Result<Exit, Failure> {
         }
         None => {
             let scanned = scan_image(&target, &arguments.source)?;
-            let (profile, mut notes) = build(&Input {
+            let input = Input {
                 image: &scanned.image,
                 config: &scanned.config,
                 tree: &scanned.tree,
                 sbom: &scanned.sbom,
                 packs: plimsoll_rules::packs::shipped(),
-            });
+            };
+            let (profile, mut notes) = match &pod {
+                Some(pod) => build_in_pod(&input, pod),
+                None => build(&input),
+            };
             notes.extend(scanned.notes);
             (profile, notes)
         }

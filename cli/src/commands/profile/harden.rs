@@ -3,10 +3,22 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use plimsoll_scanner::harden::{Format, harden};
+use plimsoll_model::ScanReport;
+use plimsoll_scanner::{
+    harden::{Format, harden},
+    pod::PodContainer,
+    profile::{Input, build_in_pod, config_in_pod},
+    report,
+};
+
+use super::pod::PodArguments;
 
 use crate::{
-    commands::{db, scan::SourceArguments, stored},
+    commands::{
+        db,
+        scan::{SourceArguments, scan_image},
+        stored,
+    },
     exit::{Exit, Failure},
 };
 
@@ -25,6 +37,8 @@ pub(super) struct Arguments {
     #[arg(long, env = "PLIMSOLL_DB", value_name = "PATH")]
     db: Option<PathBuf>,
     #[command(flatten)]
+    pod: PodArguments,
+    #[command(flatten)]
     source: SourceArguments,
 }
 
@@ -34,8 +48,29 @@ fn parse_format(text: &str) -> Result<Format, String> {
     Ok(found.ok_or_else(|| format!("no such format; there is {}", names()))?.0)
 }
 
+/// The report of an image as it runs in a pod.
+fn in_pod(pod: &PodContainer, arguments: &Arguments) -> Result<ScanReport, Failure> {
+    let scanned = scan_image(&arguments.target, &arguments.source)?;
+    let packs = plimsoll_rules::packs::shipped();
+    let input = Input {
+        image: &scanned.image,
+        config: &scanned.config,
+        tree: &scanned.tree,
+        sbom: &scanned.sbom,
+        packs,
+    };
+    let (profile, notes) = build_in_pod(&input, pod);
+    let (config, _) = config_in_pod(&scanned.config, pod);
+    let (mut report, _) = report::assemble(scanned, None, notes, packs);
+    (report.profile, report.config) = (profile, config);
+    Ok(report)
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let report = stored::load(&arguments.target, &arguments.source, arguments.db.as_ref())?;
+    let report = match arguments.pod.load(&arguments.target)? {
+        None => stored::load(&arguments.target, &arguments.source, arguments.db.as_ref())?,
+        Some(pod) => in_pod(&pod, arguments)?,
+    };
     db::print(&harden(&report, arguments.format, arguments.name.as_deref()))?;
     let is_incomplete = report.notes.iter().any(plimsoll_model::Note::makes_incomplete);
     Ok(if is_incomplete { Exit::Incomplete } else { Exit::Go })

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use plimsoll_model::{Evidence, EvidenceSource, Fact};
+use plimsoll_model::{Evidence, EvidenceSource, Fact, ScanReport};
 use plimsoll_policy::{KnownFiles, carry_over, merge};
 use plimsoll_scanner::diff::fact_words;
 
+use super::learn::{Enough, ledger_of};
 use crate::{
     commands::{db, scan::SourceArguments, stored},
     exit::{Exit, Failure, escape},
@@ -22,11 +23,16 @@ pub(super) struct Arguments {
     /// The image: as for `plimsoll scan`, or report:PATH for what `plimsoll scan -o json` wrote
     target: String,
     /// Files with facts (JSON): a list, one fact such as an alert's `allow`, a profile, or what `profile learn` wrote
-    #[arg(required = true, value_name = "FACTS")]
+    #[arg(required_unless_present = "prune", value_name = "FACTS")]
     facts: Vec<PathBuf>,
     /// Report of the image that the facts were learned on: only those about unchanged files are taken
     #[arg(long, value_name = "FILE")]
     learned_on: Option<PathBuf>,
+    /// What `plimsoll agent --learn` wrote: facts that were learned and are used no more are taken out, and named
+    #[arg(long, value_name = "FILE")]
+    prune: Vec<PathBuf>,
+    #[command(flatten)]
+    enough: Enough,
     /// File for the report with the merged profile, as the agent reads it [default: the profile alone to standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -39,6 +45,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut report = stored::load(&arguments.target, &arguments.source, arguments.db.as_ref())?;
+    let pruned = prune(&mut report, arguments)?;
     let mut facts = Vec::new();
     for path in &arguments.facts {
         facts.extend(read(path).map_err(|error| {
@@ -56,7 +63,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let merged = merge(report.profile.clone(), facts, &KnownFiles::new(&report.files));
     say(&merged.refused, "not taken");
-    eprintln!("{} facts taken, {} refused", merged.taken, merged.refused.len());
+    eprintln!(
+        "{} facts taken, {} refused, {pruned} taken out",
+        merged.taken,
+        merged.refused.len()
+    );
     match &arguments.output {
         None => {
             let json = serde_json::to_string_pretty(&merged.profile).expect("a profile's maps have text as keys");
@@ -69,6 +80,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Go)
+}
+
+/// Takes out what was learned once and is used no more; how much that is.
+fn prune(report: &mut ScanReport, arguments: &Arguments) -> Result<usize, Failure> {
+    if arguments.prune.is_empty() {
+        return Ok(0);
+    }
+    let ledger = ledger_of(report, &arguments.prune)?;
+    let files = KnownFiles::new(&report.files);
+    let unused = ledger
+        .learned(&report.profile, &files, arguments.enough.thresholds())
+        .unused;
+    say(&unused, "taken out");
+    report
+        .profile
+        .facts
+        .retain(|fact| !unused.iter().any(|(gone, _)| gone == fact));
+    Ok(unused.len())
 }
 
 fn say(facts: &[(Fact, String)], what: &str) {
