@@ -1,8 +1,10 @@
 //! A container as the agent knows it: which runtime runs it, which image it was made from, which pod it is in.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Accounts, Digest};
 
 /// A running container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,41 @@ pub struct Container {
     pub privileged: Option<bool>,
     /// Kubernetes facts; `None` outside Kubernetes.
     pub pod: Option<Pod>,
+    /// What else is known of it. Not part of the container's own document: captures hold it beside.
+    #[serde(skip)]
+    pub details: ContainerDetails,
+}
+
+/// What rules may ask about a container and nothing else depends on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerDetails {
+    /// Labels, sorted by key; annotations where its engine has no labels. Hostile text.
+    pub labels: Vec<(String, String)>,
+    /// Labels of its pod, sorted by key; empty where the engine does not write them down. Hostile text.
+    pub pod_labels: Vec<(String, String)>,
+    /// Id of the sandbox that the containers of its pod share; empty when not known.
+    pub sandbox_id: String,
+    /// What its engine mounts into it beside its own file systems.
+    pub mounts: Vec<ContainerMount>,
+    /// Its own users and groups, as they were when it was first seen; `None` when they could not be read.
+    pub accounts: Option<Arc<Accounts>>,
+}
+
+/// A bind mount or volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerMount {
+    /// Folder or file on the host.
+    pub source: String,
+    /// Where it is in the container.
+    pub destination: String,
+    /// Options as the engine states them (`z`, `rbind,ro`); empty for none.
+    pub mode: String,
+    /// Whether the container may write there.
+    pub is_writable: bool,
+    /// `private`, `rprivate`, `rslave`, …; empty when not stated.
+    pub propagation: String,
 }
 
 /// The image of a running container.
@@ -57,6 +94,8 @@ pub enum ContainerRuntime {
     Runc,
     /// In a container's cgroup, but nobody knows whose.
     Unknown,
+    /// systemd-nspawn.
+    Nspawn,
 }
 
 /// The Kubernetes pod that a container belongs to.

@@ -3,6 +3,7 @@
 //!
 //! Every document that leaves a process carries a `schema` string (`plimsoll.<noun>/v<major>`); see [`schema`].
 
+mod account;
 mod alert;
 mod call;
 mod container;
@@ -21,11 +22,12 @@ mod usage;
 mod verdict;
 mod vulnerability;
 
+pub use account::{Accounts, Group, User};
 pub use alert::{
     Alert, AlertImage, ExecutableOrigin, ExpectedFact, FollowUp, MAX_EXPECTED, ProcessSummary, Reason, RuleValue,
 };
 pub use call::{Call, CallObject, CallSet, SystemCall};
-pub use container::{Container, ContainerImage, ContainerRuntime, Pod};
+pub use container::{Container, ContainerDetails, ContainerImage, ContainerMount, ContainerRuntime, Pod};
 pub use digest::{Digest, DigestError};
 pub use event::{
     Credentials, Event, EventKind, ExeFile, FileAccess, LossReason, MAX_ANCESTORS, Process, ProcessKey, SocketAddress,

@@ -75,6 +75,7 @@ fn judge(rules: &RuleSet, event: &Event) {
         origin: None,
         has_profile: event.container.is_some(),
         node: "node",
+        host_accounts: None,
     };
     rules.evaluate(&observation, &mut |rule| {
         rule.output(&observation);

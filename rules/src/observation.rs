@@ -1,6 +1,8 @@
 //! What a rule looks at: one kernel event with what is known around it, or one fact of one image.
 
-use plimsoll_model::{Decision, Event, ExecutableOrigin, FileEntry, Finding, Match, Package, Reason, ScanReport};
+use plimsoll_model::{
+    Accounts, Decision, Event, ExecutableOrigin, FileEntry, Finding, Match, Package, Reason, ScanReport,
+};
 
 /// What a `syscall` rule can see. Everything is borrowed; evaluation allocates nothing once its buffers are warm.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +17,9 @@ pub struct Observation<'a> {
     pub has_profile: bool,
     /// Name of this node: `evt.hostname`.
     pub node: &'a str,
+    /// The machine's own users and groups, for events outside containers and for names of log-ins; `None` when they are not
+    /// known, as in a replay.
+    pub host_accounts: Option<&'a Accounts>,
 }
 
 /// What a rule over image facts can see: one thing of one image.

@@ -212,6 +212,7 @@ impl Sketch {
             origin: Some(&origin).filter(|_| !self.host),
             has_profile: self.profile || self.deviation.is_some(),
             node: "node",
+            host_accounts: None,
         };
         let mut fired = false;
         rules.evaluate(&observation, &mut |found| fired = fired || found.name() == rule);
@@ -336,6 +337,7 @@ impl Sketch {
             init_pid: 100,
             privileged: Some(false),
             pod: None,
+            details: plimsoll_model::ContainerDetails::default(),
         }
     }
 

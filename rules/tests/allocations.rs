@@ -21,6 +21,7 @@ fn the_steady_state_allocates_nothing() {
                 origin: None,
                 has_profile: true,
                 node: "node",
+                host_accounts: None,
             };
             rules.evaluate(&observation, &mut |_| fired += 1);
         }

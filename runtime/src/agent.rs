@@ -182,6 +182,7 @@ pub fn run_controlled(
     drop(plan);
     let setup = Setup {
         node: node.into(),
+        accounts: Some(Arc::new(identity::host_accounts())),
         boot_id,
         boot_offset_ns,
         host_mount_namespace: host_mount_namespace(&processes),

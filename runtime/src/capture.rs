@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use plimsoll_model::{Container, Note};
+use plimsoll_model::{Container, ContainerDetails, Note};
 use serde::{Deserialize, Serialize};
 
 use crate::{raw::RawEvent, snapshot::RawProcess};
@@ -45,6 +45,13 @@ pub enum Item {
     Event(RawEvent),
     /// A container that was identified at this point of the stream.
     Container(Container),
+    /// What else is known of a container that was told before.
+    Details {
+        /// Its id.
+        container_id: String,
+        /// Labels, mounts, users.
+        details: ContainerDetails,
+    },
 }
 
 /// Something that can be replayed: a file of ours, or of others in a format that another crate reads.
@@ -196,6 +203,22 @@ mod tests {
             Reader::new(&bytes[..]),
             Err(CaptureError::Version { found: 9 })
         ));
+    }
+
+    #[test]
+    fn acts_within_acts_do_not_take_the_stack() {
+        let judged = |act| RawKind::Judged {
+            verdict: crate::raw::Verdict::WouldRefuse,
+            act: Box::new(act),
+        };
+        let exit = RawKind::Exit { status: 7 };
+        let [one, two] = [judged(exit.clone()), judged(judged(exit))].map(|kind| postcard::to_stdvec(&kind).unwrap());
+        let shell = &two[..two.len() - one.len()];
+        assert!(postcard::from_bytes::<RawKind>(&one).is_ok());
+        let deep = [shell.repeat(1_000_000), one.clone()].concat();
+        assert!(postcard::from_bytes::<RawKind>(&deep).is_err());
+        // The next one is read as if nothing had been.
+        assert!(postcard::from_bytes::<RawKind>(&one).is_ok());
     }
 
     #[test]

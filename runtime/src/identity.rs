@@ -13,14 +13,19 @@ use plimsoll_model::{Container, ContainerRuntime, Digest};
 
 use crate::limits::MAX_ENGINE_FILE_BYTES;
 
+mod accounts;
 mod cgroups;
 mod containerd;
+mod crio;
 mod docker;
 mod mounts;
+mod nspawn;
 mod podman;
 mod runc;
+mod spec;
 mod thread;
 
+pub(crate) use accounts::of_host as host_accounts;
 pub(crate) use cgroups::Cgroups;
 pub(crate) use mounts::parse as parse_mounts;
 pub(crate) use thread::{Answer, Asker, Question, start, unknown_container};
@@ -37,7 +42,13 @@ pub trait Engine: Sync {
 
 /// Every engine. The first that recognises a cgroup's path and knows the container is right; plain runc is last, since
 /// others run containers by it.
-pub const ALL: &[&dyn Engine] = &[&podman::Podman, &docker::Docker, &containerd::Containerd, &runc::Runc];
+pub const ALL: &[&dyn Engine] = &[
+    &podman::Podman,
+    &docker::Docker,
+    &containerd::Containerd,
+    &nspawn::Nspawn,
+    &runc::Runc,
+];
 
 /// The cgroup that is asked about.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +112,7 @@ impl Case<'_> {
             init_pid: 0,
             privileged: None,
             pod: None,
+            details: plimsoll_model::ContainerDetails::default(),
         }
     }
 }

@@ -48,6 +48,25 @@ pub(crate) const MAX_CONTAINERS: usize = 16_384;
 /// Processes that are placed in one container.
 pub(crate) const MAX_PROCESSES_PER_CONTAINER: usize = 32_768;
 
+/// `/etc/passwd` or `/etc/group` of a container.
+pub(crate) const MAX_ACCOUNT_FILE_BYTES: u64 = 256 << 10;
+/// Lines of one of these, and bytes of a line.
+pub(crate) const MAX_ACCOUNTS: usize = 2_048;
+/// See [`MAX_ACCOUNTS`].
+pub(crate) const MAX_ACCOUNT_BYTES: usize = 1_024;
+/// A container's files are read for so long; then it goes without.
+pub(crate) const READ_PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
+/// Such reads that never came back; then no container's files are read any more.
+pub(crate) const MAX_STUCK_READS: usize = 16;
+/// A container that has been named is waited for so long until its processes have a root of their own.
+pub(crate) const MAX_ROOT_WAIT: std::time::Duration = std::time::Duration::from_millis(300);
+/// Labels of a container or a pod.
+pub(crate) const MAX_LABELS: usize = 256;
+/// Key and value of one.
+pub(crate) const MAX_LABEL_BYTES: usize = 4 << 10;
+/// Mounts of a container that are told.
+pub(crate) const MAX_MOUNTS: usize = 256;
+
 /// A container engine's JSON file.
 pub(crate) const MAX_ENGINE_FILE_BYTES: u64 = 32 << 20;
 /// `/proc/PID/mountinfo` and `/proc/PID/cgroup`.

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use plimsoll_model::{Container, Event, EventKind, LossReason, Note, ProcessKey};
+use plimsoll_model::{Accounts, Container, Event, EventKind, LossReason, Note, ProcessKey};
 use plimsoll_policy::Judgement;
 use plimsoll_rules::RuleSet;
 
@@ -62,6 +62,8 @@ pub(crate) enum Belongs {
 pub(crate) struct Setup {
     /// Node's name.
     pub(crate) node: Arc<str>,
+    /// Its users and groups; `None` in a replay.
+    pub(crate) accounts: Option<Arc<Accounts>>,
     /// Makes alert ids differ between boots.
     pub(crate) boot_id: String,
     /// Wall clock minus boot clock.

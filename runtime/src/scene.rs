@@ -204,6 +204,7 @@ impl Scene {
             init_pid: 0,
             privileged: None,
             pod: None,
+            details: plimsoll_model::ContainerDetails::default(),
         };
         self.items.push(Item::Container(container.clone()));
         container

@@ -25,6 +25,7 @@ fn wrote(container: &str, path: &str, time_ns: u64) -> Event {
             init_pid: 1,
             privileged: None,
             pod: None,
+            details: plimsoll_model::ContainerDetails::default(),
         })),
         phase: Some(Phase::Serving),
         kind: EventKind::Open {

@@ -148,6 +148,7 @@ fn event(exe: &str, kind: EventKind, time_ns: u64) -> Event {
             init_pid: 1,
             privileged: None,
             pod: None,
+            details: plimsoll_model::ContainerDetails::default(),
         })),
         phase: Some(Phase::Serving),
         kind,

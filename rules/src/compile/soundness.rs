@@ -248,6 +248,7 @@ proptest! {
                 origin: None,
                 has_profile: has_profile && !is_host,
                 node: "node",
+                host_accounts: None,
             };
             let mut fired = false;
             rules.evaluate(&observation, &mut |_| fired = true);
@@ -283,6 +284,7 @@ proptest! {
                 origin: None,
                 has_profile: false,
                 node: "node",
+                host_accounts: None,
             };
             let mut fired = false;
             rules.evaluate(&observation, &mut |_| fired = true);

@@ -1,6 +1,6 @@
 //! `proc.*`, `thread.*`, `user.*`, `group.*`: who did it.
 
-use plimsoll_model::Process;
+use plimsoll_model::{Accounts, Process, User};
 
 use super::{
     Argument, Context, Field, FieldType, Shape, Value,
@@ -96,9 +96,21 @@ fn first_argument(process: &Process) -> Option<Value<'_>> {
     process.args.first().map(|text| Value::Text(text))
 }
 
-/// Names of users are a matter of the container's own files; only root's is the same everywhere.
-fn id_name(id: u32) -> Option<Value<'static>> {
-    (id == 0).then_some(Value::Text("root"))
+/// Users and groups where it happened: the container's own, or the machine's.
+fn accounts<'c>(context: &'c Context<'c>) -> Option<&'c Accounts> {
+    match &context.event()?.container {
+        Some(container) => container.details.accounts.as_deref(),
+        None => context.observation()?.host_accounts,
+    }
+}
+
+fn user<'c>(context: &'c Context<'c>) -> Option<&'c User> {
+    accounts(context)?.user(context.process()?.credentials.euid)
+}
+
+/// Root is called so everywhere, also where nobody could read the list.
+fn name_or_root(name: Option<&str>, id: u32) -> Option<Value<'_>> {
+    name.or((id == 0).then_some("root")).map(Value::Text)
 }
 
 fn argument_value(context: &Context<'_>, argument: &Argument, show: &mut dyn FnMut(Value<'_>)) {
@@ -359,9 +371,16 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     Field::text(
         "user.name",
-        "`root` for user 0; names of others are not looked up.",
-        |c, _| id_name(c.process()?.credentials.euid),
+        "Name of the effective user, in the container's own /etc/passwd (outside: the machine's) as it was when the container \
+         was first seen; `root` for user 0 in any case.",
+        |c, _| name_or_root(user(c).map(|user| user.name.as_str()), c.process()?.credentials.euid),
     ),
+    Field::text("user.homedir", "Home directory of the effective user, from the same list.", |c, _| {
+        Some(Value::Text(&user(c)?.home))
+    }),
+    Field::text("user.shell", "Shell of the effective user, from the same list.", |c, _| {
+        Some(Value::Text(&user(c)?.shell))
+    }),
     Field::number(
         "user.loginuid",
         "User id at login; -1 when there was no login.",
@@ -369,8 +388,12 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     Field::text(
         "user.loginname",
-        "`root` for login user 0; names of others are not looked up.",
-        |c, _| id_name(c.process()?.credentials.login_uid?),
+        "Name of the user at login, in the machine's /etc/passwd; `root` for user 0 in any case.",
+        |c, _| {
+            let uid = c.process()?.credentials.login_uid?;
+            let user = c.observation()?.host_accounts.and_then(|accounts| accounts.user(uid));
+            name_or_root(user.map(|user| user.name.as_str()), uid)
+        },
     ),
     Field::number(
         "group.gid",
@@ -379,7 +402,11 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     Field::text(
         "group.name",
-        "`root` for group 0; names of others are not looked up.",
-        |c, _| id_name(c.process()?.credentials.egid),
+        "Name of the effective group, from /etc/group as `user.name` is from /etc/passwd; `root` for group 0 in any case.",
+        |c, _| {
+            let gid = c.process()?.credentials.egid;
+            let group = accounts(c).and_then(|accounts| accounts.group(gid));
+            name_or_root(group.map(|group| group.name.as_str()), gid)
+        },
     ),
 ];

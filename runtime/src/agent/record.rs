@@ -90,7 +90,9 @@ impl Recorder {
     }
 
     pub(super) fn container(&mut self, container: Container) -> Result<(), AgentError> {
-        self.write(&Item::Container(container))
+        let (container_id, details) = (container.id.clone(), container.details.clone());
+        self.write(&Item::Container(container))?;
+        self.write(&Item::Details { container_id, details })
     }
 
     /// Writes or drops what it is known of by now whose it is.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use plimsoll_model::{Event, Note};
+use plimsoll_model::{Container, ContainerDetails, Event, Note};
 
 use super::{AgentError, Delivery, Options, Run, Summary, open_images, open_outputs, record::failed, run};
 use crate::{
@@ -30,12 +30,14 @@ pub fn replay(options: Options, recording: &dyn Recording) -> Result<Summary, Ag
             ..
         } => start = Some((boot_id, boot_offset_ns, node)),
         Item::Container(container) => containers.push(container),
+        Item::Details { container_id, details } => add_details(&mut containers, &container_id, details),
         Item::Process(process) if process.task.pid <= 2 => firsts.push(process),
         Item::Process(_) | Item::Event(_) => {}
     })?;
     let (boot_id, boot_offset_ns, recorded_node) = start.unwrap_or_default();
     let setup = Setup {
         node: options.node.unwrap_or(recorded_node).into(),
+        accounts: None,
         boot_id,
         boot_offset_ns,
         host_mount_namespace: host_mount_namespace(&firsts),
@@ -64,7 +66,7 @@ pub fn replay(options: Options, recording: &dyn Recording) -> Result<Summary, Ag
     }
     introduce(&mut run.pipeline, &mut run.out, &containers, Some(&images));
     each(recording, |item| match item {
-        Item::Start { .. } | Item::Container(_) => {}
+        Item::Start { .. } | Item::Container(_) | Item::Details { .. } => {}
         Item::Process(process) => run.pipeline.seed(process, &mut run.out),
         Item::Event(event) => {
             let now_ns = event.time_ns.saturating_add(boot_offset_ns);
@@ -124,11 +126,13 @@ fn silent(recording: &dyn Recording, images: Option<&Images>) -> Result<Pipeline
             boot_offset_ns, node, ..
         } => (offset_ns, name) = (boot_offset_ns, node),
         Item::Container(container) => containers.push(container),
+        Item::Details { container_id, details } => add_details(&mut containers, &container_id, details),
         Item::Process(process) if process.task.pid <= 2 => firsts.push(process),
         Item::Process(_) | Item::Event(_) => {}
     })?;
     let mut pipeline = Pipeline::new(Setup {
         node: name.into(),
+        accounts: None,
         boot_id: String::new(),
         boot_offset_ns: offset_ns,
         host_mount_namespace: host_mount_namespace(&firsts),
@@ -150,7 +154,7 @@ fn through(
     let mut out = Vec::new();
     each(recording, |item| {
         match item {
-            Item::Start { .. } | Item::Container(_) => {}
+            Item::Start { .. } | Item::Container(_) | Item::Details { .. } => {}
             Item::Process(process) => pipeline.seed(process, &mut out),
             Item::Event(event) => pipeline.push(event, &mut out),
         }
@@ -174,12 +178,14 @@ impl Run {
     }
 }
 
-fn introduce(
-    pipeline: &mut Pipeline,
-    out: &mut Vec<Output>,
-    containers: &[plimsoll_model::Container],
-    images: Option<&Images>,
-) {
+/// To the container that was told last under this id.
+fn add_details(containers: &mut [Container], id: &str, details: ContainerDetails) {
+    if let Some(container) = containers.iter_mut().rev().find(|container| container.id == id) {
+        container.details = details;
+    }
+}
+
+fn introduce(pipeline: &mut Pipeline, out: &mut Vec<Output>, containers: &[Container], images: Option<&Images>) {
     for container in containers {
         let image = container.image.as_ref().and_then(|image| images?.find(image, &[]));
         let answer = Answer::Container {

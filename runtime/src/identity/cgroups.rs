@@ -9,6 +9,9 @@ use std::{
 use super::read_bounded;
 use crate::limits::{MAX_CGROUPS, MAX_PROC_FILE_BYTES};
 
+/// Processes of a cgroup that are looked at.
+const MAX_LOOKED_AT: usize = 16;
+
 /// Where the cgroup v2 hierarchy is mounted.
 #[derive(Debug, Clone)]
 pub(crate) struct Cgroups {
@@ -53,6 +56,17 @@ impl Cgroups {
         self.mount
             .as_ref()
             .is_none_or(|mount| mount.join(path.trim_start_matches('/')).exists())
+    }
+
+    /// Some of the processes that are in a cgroup now.
+    pub(crate) fn processes(&self, path: &str) -> Vec<i32> {
+        let Some(mount) = &self.mount else { return Vec::new() };
+        let file = mount.join(path.trim_start_matches('/')).join("cgroup.procs");
+        let text = read_bounded(&file, MAX_PROC_FILE_BYTES).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        // 0 stands for those of another pid namespace.
+        let pids = text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0);
+        pids.take(MAX_LOOKED_AT).collect()
     }
 
     /// Path of a cgroup: from the process that was seen in it, else by a walk.

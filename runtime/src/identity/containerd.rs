@@ -1,11 +1,10 @@
 //! containerd, by `ctr` or below Kubernetes: the running task's OCI spec and its annotations.
 
-use std::{collections::BTreeMap, fs};
+use std::fs;
 
-use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Pod};
-use serde::Deserialize;
+use plimsoll_model::{Container, ContainerDetails, ContainerImage, ContainerRuntime, Pod};
 
-use super::{Case, Engine, Identified, is_hex_id, parse_digest, read_json};
+use super::{Case, Engine, Identified, is_hex_id, parse_digest, spec::Spec};
 
 /// containerd.
 pub(crate) struct Containerd;
@@ -49,7 +48,7 @@ impl Engine for Containerd {
         let namespaces = fs::read_dir(case.at(TASKS)).ok()?;
         namespaces.flatten().take(MAX_NAMESPACES).find_map(|namespace| {
             let folder = namespace.path().join(case.container_id);
-            let spec: Spec = read_json(&folder.join("config.json"))?;
+            let spec = Spec::read(&folder.join("config.json"))?;
             let pid = fs::read_to_string(folder.join("init.pid")).unwrap_or_default();
             Some(Identified {
                 container: describe(case, &spec, pid.trim().parse().unwrap_or(0)),
@@ -62,15 +61,8 @@ impl Engine for Containerd {
 /// containerd namespaces that are looked through.
 const MAX_NAMESPACES: usize = 64;
 
-/// OCI runtime-spec, config.md.
-#[derive(Deserialize)]
-struct Spec {
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
 fn describe(case: &Case<'_>, spec: &Spec, init_pid: i32) -> Container {
-    let annotation = |key: &str| spec.annotations.get(&format!("io.kubernetes.cri.{key}")).cloned();
+    let annotation = |key: &str| spec.annotation(&format!("io.kubernetes.cri.{key}")).map(str::to_owned);
     let pod = annotation("sandbox-name").map(|name| Pod {
         name,
         namespace: annotation("sandbox-namespace").unwrap_or_default(),
@@ -78,10 +70,19 @@ fn describe(case: &Case<'_>, spec: &Spec, init_pid: i32) -> Container {
     });
     let plain = case.container(ContainerRuntime::Containerd);
     Container {
-        name: annotation("container-name").unwrap_or_else(|| plain.name.clone()),
+        name: match annotation("container-name") {
+            Some(name) => name,
+            None if annotation("container-type").as_deref() == Some("sandbox") => "POD".to_owned(),
+            None => plain.name.clone(),
+        },
         image: annotation("image-name").map(image_named),
         init_pid,
         pod,
+        privileged: spec.is_privileged(),
+        details: ContainerDetails {
+            sandbox_id: annotation("sandbox-id").unwrap_or_default(),
+            ..spec.details(|key| !key.starts_with("io.kubernetes.cri."))
+        },
         ..plain
     }
 }

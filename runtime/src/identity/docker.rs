@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest};
+use plimsoll_model::{Container, ContainerDetails, ContainerImage, ContainerMount, ContainerRuntime, Digest};
 use serde::Deserialize;
 
-use super::{Case, Engine, Identified, is_hex_id, mounts::storage_folders, parse_digest, read_json};
+use super::{Case, Engine, Identified, is_hex_id, mounts::storage_folders, parse_digest, read_json, spec::bounded};
+use crate::limits::MAX_MOUNTS;
 
 /// Docker engine.
 pub(crate) struct Docker;
@@ -50,12 +51,30 @@ struct ConfigV2 {
     config: Config,
     #[serde(default, rename = "State")]
     state: State,
+    /// By where they are in the container.
+    #[serde(default, rename = "MountPoints")]
+    mounts: BTreeMap<String, MountPoint>,
+}
+
+/// moby, `volume/mounts/mounts.go`.
+#[derive(Deserialize)]
+struct MountPoint {
+    #[serde(default, rename = "Source")]
+    source: String,
+    #[serde(default, rename = "Mode")]
+    mode: String,
+    #[serde(default, rename = "RW")]
+    is_writable: bool,
+    #[serde(default, rename = "Propagation")]
+    propagation: String,
 }
 
 #[derive(Default, Deserialize)]
 struct Config {
     #[serde(default, rename = "Image")]
     image: String,
+    #[serde(default, rename = "Labels")]
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,10 +113,28 @@ fn read_container(case: &Case<'_>, folder: &Path) -> Option<Identified> {
             }),
             init_pid: config.state.pid,
             privileged: host.map(|host| host.privileged),
+            details: ContainerDetails {
+                labels: bounded(config.config.labels.into_iter().flatten()),
+                mounts: mounts(config.mounts),
+                ..ContainerDetails::default()
+            },
             ..case.container(ContainerRuntime::Docker)
         },
         diff_ids: Vec::new(),
     })
+}
+
+fn mounts(points: BTreeMap<String, MountPoint>) -> Vec<ContainerMount> {
+    let points = points.into_iter().take(MAX_MOUNTS);
+    points
+        .map(|(destination, point)| ContainerMount {
+            source: point.source,
+            destination,
+            mode: point.mode,
+            is_writable: point.is_writable,
+            propagation: point.propagation,
+        })
+        .collect()
 }
 
 /// Images that were loaded instead of pulled have no manifest digest.

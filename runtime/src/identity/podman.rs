@@ -5,7 +5,9 @@ use std::path::Path;
 use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest};
 use serde::Deserialize;
 
-use super::{Case, Engine, Identified, is_hex_id, mounts::storage_folders, parse_digest, read_json, runc};
+use super::{
+    Case, Engine, Identified, crio, is_hex_id, mounts::storage_folders, parse_digest, read_json, runc, spec::Spec,
+};
 
 /// podman (libpod).
 pub(crate) struct Podman;
@@ -42,9 +44,6 @@ impl Engine for Podman {
             .flat_map(|folder| ["overlay", "vfs"].map(|driver| (folder.clone(), driver)))
             .find_map(|(folder, driver)| read_storage(case, &case.at(&folder), driver))?;
         identified.container.init_pid = state.map_or(0, |state| state.init_process_pid);
-        if case.cgroup_path.contains("/crio-") {
-            identified.container.runtime = ContainerRuntime::Crio;
-        }
         Some(identified)
     }
 }
@@ -103,7 +102,7 @@ fn read_storage(case: &Case<'_>, folder: &Path, driver: &str) -> Option<Identifi
         .chain(image.iter().flat_map(|image| image.names.first().cloned()))
         .find(|name| !name.is_empty());
     let name = stored.names.into_iter().next().unwrap_or(metadata.name);
-    Some(Identified {
+    let mut identified = Identified {
         diff_ids: config_digest.map_or_else(Vec::new, |digest| read_layers(&images, digest)),
         container: Container {
             name: if name.is_empty() {
@@ -118,7 +117,27 @@ fn read_storage(case: &Case<'_>, folder: &Path, driver: &str) -> Option<Identifi
             }),
             ..case.container(ContainerRuntime::Podman)
         },
-    })
+    };
+    add_details(&mut identified.container, folder, driver);
+    Some(identified)
+}
+
+/// What the container's OCI configuration says; labels of podman's containers are in its database alone.
+fn add_details(container: &mut Container, folder: &Path, driver: &str) {
+    let containers = folder.join(format!("{driver}-containers"));
+    let spec = Spec::read(&containers.join(&container.id).join("userdata/config.json"));
+    let is_crio = container.cgroup_path.contains("/crio-");
+    if is_crio {
+        container.runtime = ContainerRuntime::Crio;
+    }
+    match spec {
+        Some(spec) if is_crio => crio::describe(container, &spec, &containers),
+        Some(spec) => {
+            container.privileged = spec.is_privileged();
+            container.details = spec.details(|key| !key.starts_with("io.podman.") && !key.starts_with("io.container."));
+        }
+        None => {}
+    }
 }
 
 /// The image's config is kept as big data in a file that is named `=` and the base64 of its key, the digest.

@@ -14,10 +14,10 @@ use std::{
 
 use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Note};
 
-use super::{Case, Cgroups, Identified, identify, recognise};
+use super::{Case, Cgroups, Identified, accounts, identify, recognise};
 use crate::{
     images::{Images, KnownImage, Puller},
-    limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_WATCHED, RECHECK, REPORT_REST},
+    limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_ROOT_WAIT, MAX_WATCHED, RECHECK, REPORT_REST},
     output::ReportDesk,
 };
 
@@ -114,10 +114,28 @@ struct Lookup<A> {
     desk: Arc<ReportDesk>,
     puller: Option<Puller>,
     answer: A,
-    open: VecDeque<(Question, Instant)>,
+    open: VecDeque<Open>,
     /// Containers that run, oldest first: the report of their image may come, or change.
     running: VecDeque<Running>,
     rechecked: Instant,
+}
+
+/// A question that has no answer yet.
+struct Open {
+    question: Question,
+    since: Instant,
+    /// Who it is, as soon as that is known: its root may still be put together.
+    found: Option<(Box<Identified>, Instant)>,
+}
+
+impl Open {
+    fn new(question: Question) -> Self {
+        Self {
+            question,
+            since: Instant::now(),
+            found: None,
+        }
+    }
 }
 
 struct Running {
@@ -138,17 +156,16 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
                 (false, _) => questions.recv_timeout(LOOKUP_PAUSE),
             };
             match next {
-                Ok(question) => self.open.push_back((question, Instant::now())),
+                Ok(question) => self.open.push_back(Open::new(question)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.open
-                .extend(questions.try_iter().map(|question| (question, Instant::now())));
-            for (question, since) in std::mem::take(&mut self.open) {
-                match self.look_up(&question, since.elapsed()) {
-                    None => self.open.push_back((question, since)),
+            self.open.extend(questions.try_iter().map(Open::new));
+            for mut open in std::mem::take(&mut self.open) {
+                match self.look_up(&mut open) {
+                    None => self.open.push_back(open),
                     Some(answer) => {
-                        if !(self.answer)(question.cgroup_id, answer) {
+                        if !(self.answer)(open.question.cgroup_id, answer) {
                             return;
                         }
                     }
@@ -206,7 +223,11 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
     }
 
     /// `None`: not yet.
-    fn look_up(&mut self, question: &Question, age: Duration) -> Option<Answer> {
+    fn look_up(&mut self, open: &mut Open) -> Option<Answer> {
+        if let Some((identified, since)) = open.found.take() {
+            return self.settle(open, identified, since);
+        }
+        let (question, age) = (&open.question, open.since.elapsed());
         let is_last_try = age >= MAX_LOOKUP;
         let known = question.path.clone();
         let path = known.or_else(|| self.cgroups.path_of(question.cgroup_id, question.pid));
@@ -217,7 +238,7 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
             return Some(Answer::Host);
         };
         if let Some(identified) = identify(std::path::Path::new("/"), question.cgroup_id, &path, question.pid) {
-            return Some(self.known(identified));
+            return self.settle(open, Box::new(identified), Instant::now());
         }
         // Any name may be a plain runc's: without a state file it is somebody's own cgroup. The file is there before the
         // first process is.
@@ -231,6 +252,24 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
             return is_last_try.then_some(Answer::Host);
         }
         is_last_try.then(|| self.unknown(question, &path, container_id))
+    }
+
+    /// Reads the container's users as soon as its processes have a root of their own. `None`: they have none yet.
+    fn settle(&mut self, open: &mut Open, mut identified: Box<Identified>, since: Instant) -> Option<Answer> {
+        let container = &mut identified.container;
+        let inside = self.cgroups.processes(&container.cgroup_path);
+        let asked = [open.question.pid, container.init_pid];
+        let known = asked.into_iter().filter(|pid| *pid > 0 && inside.is_empty());
+        let rooted = known
+            .chain(inside.iter().copied())
+            .find(|pid| accounts::has_own_root(*pid));
+        let is_coming = rooted.is_none() && since.elapsed() < MAX_ROOT_WAIT && !inside.is_empty();
+        if is_coming {
+            open.found = Some((identified, since));
+            return None;
+        }
+        container.details.accounts = rooted.and_then(accounts::of_process).map(Arc::new);
+        Some(self.known(*identified))
     }
 
     fn known(&mut self, identified: Identified) -> Answer {

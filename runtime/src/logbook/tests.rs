@@ -38,6 +38,7 @@ fn image() -> Arc<KnownImage> {
 fn pipeline(image: &Arc<KnownImage>, scene: &Scene, is_learning: bool) -> Pipeline {
     let mut pipeline = Pipeline::new(Setup {
         node: "n".into(),
+        accounts: None,
         boot_id: String::new(),
         boot_offset_ns: 0,
         host_mount_namespace: 1,
@@ -68,7 +69,7 @@ fn play(pipeline: &mut Pipeline, items: Vec<Item>) -> (u64, Vec<String>) {
                 last_ns = event.time_ns;
                 pipeline.push(event, &mut out);
             }
-            Item::Start { .. } | Item::Container(_) => {}
+            Item::Start { .. } | Item::Container(_) | Item::Details { .. } => {}
         }
     }
     let notices = out.into_iter().filter_map(|output| match output {

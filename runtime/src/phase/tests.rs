@@ -39,7 +39,7 @@ fn phases(scene: &Scene) -> Vec<String> {
         let seen = match item {
             Item::Process(process) => Some(tree.adopt(process.clone())),
             Item::Event(event) => tree.apply(event.clone()),
-            Item::Start { .. } | Item::Container(_) => None,
+            Item::Start { .. } | Item::Container(_) | Item::Details { .. } => None,
         };
         let Some(seen) = seen.filter(|seen| seen.event.process.cgroup_id == CGROUP) else {
             continue;
@@ -222,7 +222,7 @@ fn a_scan_that_comes_late_puts_everybody_in_the_place_that_they_would_have() {
         let seen = match item {
             Item::Process(process) => Some(tree.adopt(process.clone())),
             Item::Event(event) => tree.apply(event.clone()),
-            Item::Start { .. } | Item::Container(_) => None,
+            Item::Start { .. } | Item::Container(_) | Item::Details { .. } => None,
         };
         if let Some(seen) = seen.filter(|seen| seen.event.process.cgroup_id == CGROUP) {
             sandbox.advance(&seen);

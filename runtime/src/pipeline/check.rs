@@ -96,12 +96,14 @@ impl Pipeline {
         self.meter.saw(event);
         let reasons: Vec<Reason> = deviations.iter().map(Deviation::reason).collect();
         let (node, rules) = (Arc::clone(&self.setup.node), Arc::clone(&self.setup.rules));
+        let accounts = self.setup.accounts.clone();
         let observation = Observation {
             event,
             deviations: &reasons,
             origin: origin.map(|origin| &**origin),
             has_profile,
             node: &node,
+            host_accounts: accounts.as_deref(),
         };
         let mut fired: Vec<&Rule> = Vec::new();
         rules.evaluate(&observation, &mut |rule| fired.push(rule));

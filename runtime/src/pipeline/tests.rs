@@ -19,6 +19,7 @@ const CGROUP: u64 = 50;
 fn pipeline(asker: Option<Asker>) -> Pipeline {
     Pipeline::new(Setup {
         node: "node".into(),
+        accounts: None,
         boot_id: "boot".to_owned(),
         boot_offset_ns: BOOT_OFFSET_NS,
         host_mount_namespace: HOST_MOUNTS,

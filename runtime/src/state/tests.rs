@@ -14,7 +14,7 @@ fn apply_all(tree: &mut ProcessTree, items: &[Item]) -> Vec<Seen> {
         match item {
             Item::Process(process) => seen.push(tree.adopt(process.clone())),
             Item::Event(event) => seen.extend(tree.apply(event.clone())),
-            Item::Start { .. } | Item::Container(_) => {}
+            Item::Start { .. } | Item::Container(_) | Item::Details { .. } => {}
         }
     }
     seen

@@ -55,6 +55,7 @@ pub(crate) fn container(number: u64) -> Container {
         init_pid: 0,
         privileged: None,
         pod: None,
+        details: plimsoll_model::ContainerDetails::default(),
     }
 }
 

@@ -62,6 +62,7 @@ impl Containers {
             init_pid: 0,
             privileged: None,
             pod: None,
+            details: plimsoll_model::ContainerDetails::default(),
         });
         if container.id.len() < id.len() {
             id.clone_into(&mut container.id);

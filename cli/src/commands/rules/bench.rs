@@ -90,3 +90,4 @@ fn processor_time(begun: Instant) -> Duration {
         .and_then(|text| text.split(' ').next()?.parse().ok())
         .map_or_else(|| begun.elapsed(), Duration::from_nanos)
 }
+            host_accounts: None,

@@ -21,6 +21,7 @@ fn play(items: &[Item], record: Option<&Path>) -> Vec<Alert> {
     images.add(redis_report(), ReportSource::Folder);
     let mut pipeline = Pipeline::new(Setup {
         node: "node".into(),
+        accounts: None,
         boot_id: "boot".to_owned(),
         boot_offset_ns: BOOT_OFFSET_NS,
         host_mount_namespace: HOST_MOUNTS,
@@ -56,7 +57,7 @@ fn play(items: &[Item], record: Option<&Path>) -> Vec<Alert> {
                 pipeline.tick(event.time_ns + BOOT_OFFSET_NS, &mut out);
                 pipeline.push(event.clone(), &mut out);
             }
-            Item::Start { .. } | Item::Container(_) => {}
+            Item::Start { .. } | Item::Container(_) | Item::Details { .. } => {}
         }
         recorder
             .iter_mut()

@@ -26,7 +26,7 @@ impl Live {
             match item {
                 Item::Process(process) => self.pipeline.seed(process.clone(), &mut self.out),
                 Item::Event(event) => self.pipeline.push(event.clone(), &mut self.out),
-                Item::Start { .. } | Item::Container(_) => {}
+                Item::Start { .. } | Item::Container(_) | Item::Details { .. } => {}
             }
         }
     }
