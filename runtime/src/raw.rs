@@ -1,8 +1,10 @@
 //! Events as the sensors give them: one task, one thing, nothing looked up. The seam between the kernel side
 //! (`sensor`, `wire`, `capture`) and the state side (`state`, `identity`, `pipeline`); a capture file stores these.
 
+use std::cell::Cell;
+
 use plimsoll_model::{Call, Credentials, ExeFile, FileAccess, LossReason, SocketAddress, Transport};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// One event from a sensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,7 +208,8 @@ pub enum RawKind {
     Judged {
         /// Its opinion.
         verdict: Verdict,
-        /// What was done, or would have been.
+        /// What was done, or would have been; never one of these again.
+        #[serde(deserialize_with = "act")]
         act: Box<RawKind>,
     },
     /// An open that failed. No sensor tells of these: captures of others do.
@@ -222,6 +225,20 @@ pub enum RawKind {
         /// Path as the caller wrote it.
         asked: Option<String>,
     },
+}
+
+/// Reads an act within a judged one. A capture could put thousands of them into each other, and each takes its part of the
+/// stack.
+fn act<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawKind>, D::Error> {
+    thread_local! {
+        static IS_WITHIN: Cell<bool> = const { Cell::new(false) };
+    }
+    if IS_WITHIN.replace(true) {
+        return Err(D::Error::custom("a judged act within a judged act"));
+    }
+    let act = Box::<RawKind>::deserialize(deserializer);
+    IS_WITHIN.set(false);
+    act
 }
 
 /// What a policy in the kernel made of an act.

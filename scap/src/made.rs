@@ -128,3 +128,29 @@ fn laid_out(time_ns: u64, tid: u64, number: u16, parameters: &[&[u8]], has_count
     out.extend(tail);
     out
 }
+
+/// Descriptors of a thread, in the older layout or the newer one: number, type, and what the type says.
+pub(crate) fn descriptors(has_lengths: bool, tid: u64, all: &[(u64, u8, Vec<u8>)]) -> Vec<u8> {
+    let mut body = tid.to_le_bytes().to_vec();
+    for (number, kind, rest) in all {
+        let entry = [&number.to_le_bytes()[..], &[0; 8], &[*kind], rest].concat();
+        if has_lengths {
+            body.extend(u32::try_from(entry.len() + 4).unwrap().to_le_bytes());
+        }
+        body.extend(entry);
+    }
+    block(if has_lengths { 0x218 } else { 0x203 }, &body)
+}
+
+/// What a file's entry says: flags and path.
+pub(crate) fn file(path: &str) -> Vec<u8> {
+    [&[0; 4][..], &text(path.as_bytes())].concat()
+}
+
+/// What an IPv4 socket's entry says.
+pub(crate) fn connection(last: u8, protocol: u8) -> Vec<u8> {
+    let mut out = vec![10, 0, 0, 1, 10, 0, 0, last];
+    out.extend([4000_u16.to_le_bytes(), 53_u16.to_le_bytes()].concat());
+    out.push(protocol);
+    out
+}

@@ -62,6 +62,9 @@ impl Translation<'_> {
         if let Some(group) = parameters.number("vpgid").and_then(known_id) {
             task.container_group_id = group;
         }
+        if let Some(group) = parameters.number("pgid").and_then(known_id) {
+            task.group_id = group;
+        }
         if let Some(cwd) = parameters.text("cwd") {
             process.cwd = resolve("", &cwd);
         }
@@ -81,6 +84,7 @@ impl Translation<'_> {
             ..ExeFile::default()
         };
         process.libraries = HashSet::new();
+        let variables = parameters.bytes("env").map(texts).unwrap_or_default();
         let kind = RawKind::Exec {
             filename: asked.unwrap_or_else(|| process.exe.clone()),
             exe: process.exe.clone(),
@@ -88,6 +92,9 @@ impl Translation<'_> {
             cwd: process.cwd.clone(),
             exe_file: process.exe_file,
         };
+        if !variables.is_empty() {
+            self.tell(moment, RawKind::Environment { variables });
+        }
         self.tell(moment, kind);
         Some(())
     }
