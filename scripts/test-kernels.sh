@@ -5,6 +5,10 @@
 #   scripts/test-kernels.sh [6.1] [6.12]     which kernels; all without arguments
 #   PLIMSOLL_KERNEL_ONLY=guards,filters      only tests with one of these in their names
 #   PLIMSOLL_KERNEL_TEST=PATH                this test binary instead of a freshly built one
+#   PLIMSOLL=PATH                            this command instead of a freshly built one
+#   PLIMSOLL_KERNEL_TIMEOUT=SECONDS          for each machine, 2400 without it
+#
+# What `plimsoll agent doctor` says in each machine is left in target/kernels/VERSION/doctor-MECHANISM.txt.
 #
 # Needs Debian's qemu-system-x86, busybox-static, cpio, perl and xz-utils; not root.
 set -euo pipefail
@@ -20,7 +24,7 @@ fail() {
 	exit 1
 }
 
-for tool in qemu-system-x86_64 busybox cpio perl apt-get dpkg-deb; do
+for tool in qemu-system-x86_64 busybox cpio perl strip apt-get dpkg-deb; do
 	command -v "$tool" >/dev/null || fail "$tool is missing" "apt-get install qemu-system-x86 busybox-static cpio perl"
 done
 
@@ -47,15 +51,17 @@ fetch_kernel() { # VERSION SUITE
 }
 
 # A program with the libraries that it needs.
-add_program() { # ROOT PROGRAM
+add_program() { # ROOT PROGRAM [AS]
 	local file
-	for file in "$2" $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
+	for file in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
 		mkdir -p "$1$(dirname "$file")"
 		cp -Ln "$file" "$1$file"
 	done
+	mkdir -p "$1$(dirname "${3:-$2}")"
+	cp -Ln "$2" "$1${3:-$2}"
 }
 
-make_root() { # ROOT TEST
+make_root() { # ROOT TEST COMMAND
 	rm -rf "$1"
 	mkdir -p "$1"/{etc,proc,sys,dev,tmp,run,new,usr/bin,usr/lib,usr/lib64,usr/sbin}
 	ln -s usr/bin "$1/bin"
@@ -71,8 +77,9 @@ make_root() { # ROOT TEST
 	ln -s dash "$1/usr/bin/sh"
 	cp -r --parents /usr/lib/x86_64-linux-gnu/perl-base "$1"
 	cp "$(command -v busybox)" "$1/usr/bin/busybox"
-	add_program "$1" "$2"
-	cp "$2" "$1/kernel-test"
+	add_program "$1" "$2" /kernel-test
+	add_program "$1" "$3" /plimsoll
+	strip "$1/kernel-test" "$1/plimsoll"
 	cp scripts/kernels/init "$1/init"
 	chmod 755 "$1/init"
 }
@@ -81,9 +88,10 @@ boot() { # VERSION SECURITY_MODULES EXPECTED_MECHANISM
 	local log="$work/$1/$3.log" start=$SECONDS
 	echo "== Linux $1 with lsm=$2: opens must come from $3"
 	# Without cx16: QEMU 7.2 was seen to return from cmpxchg16b with an address in the flags register, and SLUB uses it.
-	timeout 900 qemu-system-x86_64 -accel tcg -cpu qemu64,-cx16 -m 1536 -smp 2 -nographic -no-reboot -nodefaults -serial stdio \
+	timeout "${PLIMSOLL_KERNEL_TIMEOUT:-2400}" qemu-system-x86_64 -accel tcg -cpu qemu64,-cx16 -m 1536 -smp 2 -nographic -no-reboot -nodefaults -serial stdio \
 		-kernel "$work/$1/vmlinuz" -initrd "$work/$1/initramfs" \
 		-append "console=ttyS0 quiet panic=-1 lsm=$2 plimsoll_expect=$3${PLIMSOLL_KERNEL_ONLY:+ plimsoll_only=$PLIMSOLL_KERNEL_ONLY}" </dev/null >"$log" 2>&1 || true
+	tr -d '\r' <"$log" | sed -n '/^doctor begins$/,/^doctor ends/{/^doctor /!p}' >"$work/$1/doctor-$3.txt"
 	grep -aE '^(test |test result|  (yes|NO|off) |SKIPPED|kernel )' "$log" | tr -d '\r' || true
 	if ! grep -aq '^plimsoll kernel tests: 0' "$log"; then
 		tail -n 60 "$log"
@@ -98,7 +106,13 @@ if [ -z "$test_binary" ]; then
 		perl -ne 'print "$1\n" if /"name":"kernel".*"executable":"([^"]+)"/' | tail -1)
 fi
 
-make_root "$work/root" "$(realpath "$test_binary")"
+command=${PLIMSOLL:-}
+if [ -z "$command" ]; then
+	cargo build --locked --quiet -p plimsoll-cli
+	command=target/debug/plimsoll
+fi
+
+make_root "$work/root" "$(realpath "$test_binary")" "$(realpath "$command")"
 for version in "${versions[@]}"; do
 	case $version in
 	6.1) fetch_kernel 6.1 bookworm ;;
