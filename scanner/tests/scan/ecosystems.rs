@@ -32,9 +32,14 @@ type Case = (&'static str, &'static str, &'static [&'static str]);
 
 const INSTALLED: &[Case] = &[
     (
-        "opt/conda/conda-meta/zlib-1.2.11-hf3cbc9b_2.json",
-        "zlib-1.2.11-hf3cbc9b_2.json",
-        &["Conda zlib 1.2.11 pkg:conda/zlib@1.2.11?build=hf3cbc9b_2&channel=main&subdir=osx-64&type=tar.bz2"],
+        "opt/conda/conda-meta/acme-keel-1.4.0-h7a1c_2.json",
+        "acme-keel-1.4.0-h7a1c_2.json",
+        &["Conda acme-keel 1.4.0 pkg:conda/acme-keel@1.4.0?build=h7a1c_2&channel=acme&subdir=linux-64&type=conda"],
+    ),
+    (
+        "opt/conda/conda-meta/acme-sails-2024.1-0.json",
+        "acme-sails-2024.1-0.json",
+        &["Conda acme-sails 2024.1 pkg:conda/acme-sails@2024.1?build=0&channel=acme&subdir=noarch&type=tar.bz2"],
     ),
     (
         "usr/lib/erlang/lib/kernel-8.5.3/ebin/kernel.app",
@@ -116,41 +121,42 @@ const INSTALLED: &[Case] = &[
 
 const DECLARED: &[Case] = &[
     (
-        "pubspec.lock",
-        "pubspec.lock",
-        &[
-            "Dart args 2.7.0 pkg:pub/args@2.7.0",
-            "Dart async 2.13.0 pkg:pub/async@2.13.0",
-        ],
-    ),
-    ("mix.lock", "mix.lock", &["Hex base58 0.1.0 pkg:hex/base58@0.1.0"]),
-    (
         "rebar.lock",
         "rebar.lock",
-        &[
-            "Hex cowboy 1.0.1 pkg:hex/cowboy@1.0.1",
-            "Hex ranch 1.2.0 pkg:hex/ranch@1.2.0",
-        ],
+        &["Hex unicode_util_compat 0.7.0 pkg:hex/unicode_util_compat@0.7.0"],
     ),
     (
         "Package.resolved",
         "Package.resolved",
-        &["Swift github.com/vapor/async-kit 1.17.0 pkg:swift/github.com/vapor/async-kit@1.17.0"],
+        &[
+            "Swift github.com/apple/swift-argument-parser 1.2.2 pkg:swift/github.com/apple/swift-argument-parser@1.2.2",
+            "Swift github.com/apple/swift-atomics 1.1.0 pkg:swift/github.com/apple/swift-atomics@1.1.0",
+            // Of a branch, only the revision says which one it is.
+            "Swift github.com/apple/swift-cmark eb9a6a357b6816c68f4b194eaa5b67f3cd1fa5c3 \
+             pkg:swift/github.com/apple/swift-cmark@eb9a6a357b6816c68f4b194eaa5b67f3cd1fa5c3",
+            "Swift github.com/apple/swift-collections 1.0.4 pkg:swift/github.com/apple/swift-collections@1.0.4",
+            "Swift github.com/apple/swift-crypto 2.5.0 pkg:swift/github.com/apple/swift-crypto@2.5.0",
+            "Swift github.com/apple/swift-docc-plugin 1.2.0 pkg:swift/github.com/apple/swift-docc-plugin@1.2.0",
+            "Swift github.com/apple/swift-docc-symbolkit 2940bfa6217839402018ecc823ffd4457573859f \
+             pkg:swift/github.com/apple/swift-docc-symbolkit@2940bfa6217839402018ecc823ffd4457573859f",
+            "Swift github.com/apple/swift-lmdb c42582487fe84f72a4d417dd2d8493757bd4d072 \
+             pkg:swift/github.com/apple/swift-lmdb@c42582487fe84f72a4d417dd2d8493757bd4d072",
+            "Swift github.com/apple/swift-markdown 907674c2ae2d24c32fba50101821b1a7fdd291e2 \
+             pkg:swift/github.com/apple/swift-markdown@907674c2ae2d24c32fba50101821b1a7fdd291e2",
+            "Swift github.com/apple/swift-nio 2.53.0 pkg:swift/github.com/apple/swift-nio@2.53.0",
+        ],
     ),
     (
         "Package.resolved",
         "Package.v1.resolved",
-        &["Swift github.com/Alamofire/Alamofire 5.5.0 pkg:swift/github.com/Alamofire/Alamofire@5.5.0"],
+        &["Swift github.com/ChimeHQ/SwiftTreeSitter 0.8.0 pkg:swift/github.com/ChimeHQ/SwiftTreeSitter@0.8.0"],
     ),
     (
         "Podfile.lock",
         "Podfile.lock",
-        &[
-            "Swift RxCocoa 6.1.0 pkg:cocoapods/RxCocoa@6.1.0",
-            "Swift RxRelay 6.1.0 pkg:cocoapods/RxRelay@6.1.0",
-            "Swift RxSwift 6.1.0 pkg:cocoapods/RxSwift@6.1.0",
-        ],
+        &["Swift OLMKit 3.2.4 pkg:cocoapods/OLMKit@3.2.4"],
     ),
+    ("stack.yaml.lock", "open-browser.stack.yaml.lock", &[]),
     (
         "stack.yaml.lock",
         "stack.yaml.lock",
@@ -160,9 +166,19 @@ const DECLARED: &[Case] = &[
         "cabal.project.freeze",
         "cabal.project.freeze",
         &[
-            "Haskell array 0.5.3.0 pkg:hackage/array@0.5.3.0",
-            "Haskell split 0.2.3.3 pkg:hackage/split@0.2.3.3",
-            "Haskell text 1.2.3.1 pkg:hackage/text@1.2.3.1",
+            "Haskell array 0.5.4.0 pkg:hackage/array@0.5.4.0",
+            "Haskell base 4.15.1.0 pkg:hackage/base@4.15.1.0",
+            "Haskell binary 0.8.8.0 pkg:hackage/binary@0.8.8.0",
+            "Haskell bytestring 0.10.12.1 pkg:hackage/bytestring@0.10.12.1",
+            "Haskell containers 0.6.4.1 pkg:hackage/containers@0.6.4.1",
+            "Haskell deepseq 1.4.5.0 pkg:hackage/deepseq@1.4.5.0",
+            "Haskell ghc-bignum 1.1 pkg:hackage/ghc-bignum@1.1",
+            "Haskell ghc-boot-th 9.0.2 pkg:hackage/ghc-boot-th@9.0.2",
+            "Haskell ghc-prim 0.7.0 pkg:hackage/ghc-prim@0.7.0",
+            "Haskell pretty 1.1.3.6 pkg:hackage/pretty@1.1.3.6",
+            "Haskell rts 1.0.2 pkg:hackage/rts@1.0.2",
+            "Haskell template-haskell 2.17.0.0 pkg:hackage/template-haskell@2.17.0.0",
+            "Haskell text 1.2.5.0 pkg:hackage/text@1.2.5.0",
         ],
     ),
     (
@@ -197,6 +213,28 @@ fn lock_files_count_in_sources_and_not_in_images() {
         assert_eq!(listed(&sources), *expected, "{path}");
         let image = scan(Layer::new().file(&format!("app/{path}"), fixture(name)));
         assert!(image.sbom.packages.is_empty(), "{path}: {:?}", image.sbom.packages);
+    }
+}
+
+/// Kind, the lock file, and the file with a name and a version a line that it locks.
+const LONG: &[(PackageKind, &str, &str)] = &[
+    (PackageKind::Dart, "pubspec.lock", "pubspec.expected"),
+    (PackageKind::Hex, "mix.lock", "mix.expected"),
+];
+
+#[test]
+fn long_lock_files_are_read_to_their_ends() {
+    for (kind, name, expected) in LONG {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), fixture(name)).unwrap();
+        let scan = scan_target(&format!("dir:{}", folder.path().display())).unwrap();
+        let line = |package: &Package| {
+            assert_eq!(package.kind, *kind, "{}", package.name);
+            format!("{} {}", package.name, package.version)
+        };
+        let found: Vec<String> = scan.sbom.packages.iter().map(line).collect();
+        let expected = String::from_utf8(fixture(expected)).unwrap();
+        assert_eq!(found, expected.lines().collect::<Vec<_>>(), "{name}");
     }
 }
 

@@ -106,6 +106,33 @@ fn scopes_and_deployed_libraries_have_package_urls_of_their_own() {
 }
 
 #[test]
+fn libraries_that_the_net_sdk_deployed_are_found_and_the_program_is_none() {
+    let layer = Layer::new().file("app/Python.Runtime.deps.json", fixture("Python.Runtime.deps.json"));
+    let scan = scan(layer);
+    let found: Vec<String> = scan
+        .sbom
+        .packages
+        .iter()
+        .map(|package| format!("{} {}", package.name, package.version))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "Microsoft.CSharp 4.7.0",
+            "Microsoft.SourceLink.GitHub 10.0.401",
+            "System.Buffers 4.6.1",
+            "System.IO.Hashing 10.0.12",
+            "System.Memory 4.6.3",
+            "System.Numerics.Vectors 4.6.1",
+            "System.Reflection.Emit 4.7.0",
+            "System.Reflection.Emit.ILGeneration 4.7.0",
+            "System.Runtime.CompilerServices.Unsafe 6.1.2",
+        ]
+    );
+    assert_eq!(scan.sbom.packages[2].purl, "pkg:nuget/System.Buffers@4.6.1");
+}
+
+#[test]
 fn files_that_make_no_sense_are_noted() {
     let layer = Layer::new()
         .file("a/x.dist-info/METADATA", "Name: x\n\nVersion: 1\n")

@@ -18,16 +18,28 @@ struct Package {
     /// Absent where a folder or repository stands in.
     version: Option<String>,
     source: Option<toml::Value>,
+    /// PDM: the folder or archive that it is taken from.
+    path: Option<String>,
+    /// PEP 751: the same.
+    directory: Option<toml::Value>,
+}
+
+impl Package {
+    /// Whether it is the project itself or a folder beside it: nobody published that.
+    fn is_local(&self) -> bool {
+        let source = self.source.as_ref();
+        let of_uv = ["virtual", "editable", "directory"];
+        let of_poetry = source.and_then(|source| source.get("type")?.as_str());
+        self.path.is_some()
+            || self.directory.is_some()
+            || matches!(of_poetry, Some("directory" | "file"))
+            || source.is_some_and(|source| of_uv.iter().any(|key| source.get(key).is_some()))
+    }
 }
 
 pub(super) fn toml(text: &str) -> Result<Vec<Locked>, String> {
     let document: Document = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-    let is_itself = |package: &Package| {
-        let source = package.source.as_ref();
-        // uv lists the project that the lock is of.
-        source.is_some_and(|source| source.get("virtual").is_some() || source.get("editable").is_some())
-    };
-    let released = document.package.into_iter().filter(|package| !is_itself(package));
+    let released = document.package.into_iter().filter(|package| !package.is_local());
     Ok(released
         .filter_map(|package| Some((package.name, package.version?)))
         .collect())
