@@ -10,6 +10,14 @@ const REDIS: &[&str] = &[
     r"[^0-9.]([0-9]{1,3}\.[0-9]{1,2}\.[0-9]{1,2})[a-z][-.a-z0-9]{0,62}-[0-9]{10,19}[^0-9]",
 ];
 
+/// Redis's, and the build identifier of a build that hides its host: the time alone follows the version.
+const VALKEY: &[&str] = &[
+    REDIS[0],
+    REDIS[1],
+    r"valkey([0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2})[0-9]{19}\x00",
+    REDIS[2],
+];
+
 const POSTGRES: &[&str] = &[r"\(PostgreSQL\) ([0-9]{1,2}(?:\.[0-9]{1,2}){1,2}|[0-9]{1,2}(?:beta|rc)[0-9])[ \n\x00]"];
 
 pub(super) const ALL: &[Classifier] = &[
@@ -34,7 +42,7 @@ pub(super) const ALL: &[Classifier] = &[
             "valkey-benchmark",
             "valkey-check-*",
         ],
-        REDIS,
+        VALKEY,
         &["lfprojects:valkey"],
     ),
     elf(
@@ -99,7 +107,10 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "mysql",
         &["mysqld", "mysql", "mysqladmin", "mysqldump"],
-        &[r"/mysql-([0-9]\.[0-9]{1,2}\.[0-9]{1,3})[/\x00]"],
+        &[
+            r"\x00MySQL ([0-9]\.[0-9]{1,2}\.[0-9]{1,3})\x00",
+            r"/mysql-([0-9]\.[0-9]{1,2}\.[0-9]{1,3})[/\x00]",
+        ],
         &["oracle:mysql", "mysql:mysql"],
     ),
     elf(

@@ -38,11 +38,12 @@ pub(super) const ALL: &[Classifier] = &[
         &[r"Apache Tomcat Version {version}"],
         &["apache:tomcat"],
     ),
+    // The whole history of changes, newest first: larger than what is read as a text.
     row(
-        Look::Text,
+        Look::Stream,
         "jetty",
         &["VERSION.txt"],
-        &[r"\Ajetty-({digits}(?:\.v[0-9]{8})?)[ .]"],
+        &[r"jetty-({digits}(?:\.v[0-9]{8})?) - [0-9]{2} [A-Z][a-z]{2,8} [0-9]{4}\s"],
         &["eclipse:jetty"],
     ),
     row(

@@ -160,7 +160,7 @@ pub(super) const ALL: &[Classifier] = &[
     row(
         Look::Path,
         "ghc",
-        &["ghc-*/settings"],
+        &["ghc-*/settings", "ghc-*/lib/settings"],
         &[r"/ghc-{version}/"],
         &["haskell:ghc"],
     ),

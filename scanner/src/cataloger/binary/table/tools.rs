@@ -18,7 +18,7 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "zsh",
         &["zsh", "zsh-*", "zsh5"],
-        &[r"zsh {version} \(", r"\x00zsh-{version}"],
+        &[r"\x00{version}\x00zsh %s \(", r"/zsh/{version}\x00"],
         &["zsh:zsh"],
     ),
     elf(
