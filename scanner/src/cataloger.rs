@@ -24,7 +24,7 @@ mod paragraphs;
 mod portage;
 mod python;
 mod r;
-mod rpm;
+pub(crate) mod rpm;
 mod rust;
 mod swift;
 mod vcpkg;

@@ -2,7 +2,7 @@
 //! ndb (SUSE), Berkeley DB hash (before).
 
 mod bdb;
-mod header;
+pub(crate) mod header;
 mod ndb;
 mod sqlite;
 
@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{Note, NoteKind, Package, PackageKind, SourcePackage};
 
-use self::header::Header;
+use self::header::{FileDigest, Header};
 use super::{Catalog, Cataloger, Input, Want};
-use crate::purl;
+use crate::{Tree, purl};
 
 /// Red Hat's, SUSE's and Amazon's distributions and their children.
 pub(super) struct Rpm;
@@ -65,6 +65,24 @@ impl Cataloger for Rpm {
         }
         catalog
     }
+}
+
+/// What the databases state of files' contents: the package's name, and a file. What cannot be read was noted when it was cataloged.
+pub(crate) fn digests(tree: &Tree) -> Vec<(String, FileDigest)> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        for (name, reader) in FILES {
+            let content = tree.content(&format!("{folder}{name}")).unwrap_or_default();
+            for blob in reader(content).unwrap_or_default() {
+                let Ok(header) = header::parse(&blob) else {
+                    continue;
+                };
+                let files = header::digests(&blob).into_iter();
+                found.extend(files.map(|file| (header.name.clone(), file)));
+            }
+        }
+    }
+    found
 }
 
 /// All packages but public keys, which RPM keeps as if they were packages.

@@ -2,7 +2,8 @@
 //! package brought them out.
 //!
 //! Compared is what can run, in folders of the system, up to a size (`layer/watch/checksum.rs`). What was not compared
-//! is not reported as sound: nothing is. Configuration files are not in dpkg's lists, and are no programs in apk's.
+//! is not reported as sound: nothing is. Configuration files are not in dpkg's lists, and are no programs in apk's. RPM
+//! states SHA-256, which the inventory has of every file: all that can run is compared, and all in folders of libraries.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,16 @@ use base64::Engine as _;
 use plimsoll_model::{FileEntry, FileKind, PackageKind, Severity};
 
 use super::{Check, Findings, Input, Kind};
-use crate::{Tree, layer::watch::Sighting};
+use crate::{
+    Tree,
+    cataloger::rpm::{
+        self,
+        header::{Algorithm, FileDigest},
+    },
+    layer::watch::Sighting,
+};
 
-/// dpkg's `md5sums` and apk's `Z:` lines.
+/// dpkg's `md5sums`, apk's `Z:` lines and RPM's headers.
 pub(super) struct ChangedFiles;
 
 const CHANGED: Kind = Kind {
@@ -33,12 +41,27 @@ const MISSING: Kind = Kind {
 const INFO_FOLDER: &str = "/var/lib/dpkg/info/";
 const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d/";
 const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
+/// Where code lies that is no program by itself.
+const LIBRARIES: &[&str] = &["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/"];
 const APK: &[&str] = &["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 /// What a database says of one file.
 enum Stated {
     Md5([u8; 16]),
     Sha1([u8; 20]),
+    Sha256([u8; 32]),
+}
+
+impl Stated {
+    /// `None` when the digest is not as long as its algorithm makes it.
+    fn of_rpm(file: &FileDigest) -> Option<Self> {
+        let bytes = file.bytes.as_slice();
+        match file.algorithm {
+            Algorithm::Md5 => bytes.try_into().ok().map(Self::Md5),
+            Algorithm::Sha1 => bytes.try_into().ok().map(Self::Sha1),
+            Algorithm::Sha256 => bytes.try_into().ok().map(Self::Sha256),
+        }
+    }
 }
 
 impl Check for ChangedFiles {
@@ -77,19 +100,26 @@ impl Check for ChangedFiles {
                         Some((to, by)) if by != package => to.clone(),
                         _ => path,
                     };
-                    compare(input.tree, &path, package, &Stated::Md5(md5), out);
+                    compare(input.tree, &path, package, &Stated::Md5(md5), true, out);
                 }
             }
         }
         for path in APK {
             for (package, file, sha1) in apk_sums(input.tree.content(path).unwrap_or_default()) {
-                compare(input.tree, &file, &package, &Stated::Sha1(sha1), out);
+                compare(input.tree, &file, &package, &Stated::Sha1(sha1), false, out);
+            }
+        }
+        for (package, file) in rpm::digests(input.tree) {
+            let can_run = file.mode & 0o111 != 0 || LIBRARIES.iter().any(|folder| file.path.starts_with(folder));
+            if let Some(stated) = Stated::of_rpm(&file).filter(|_| can_run) {
+                compare(input.tree, &file.path, &package, &stated, true, out);
             }
         }
     }
 }
 
-fn compare(tree: &Tree, path: &str, package: &str, stated: &Stated, out: &mut Findings) {
+/// `is_file`: whether the database lists regular files only, so that a link is none of the package's.
+fn compare(tree: &Tree, path: &str, package: &str, stated: &Stated, is_file: bool, out: &mut Findings) {
     let Some((folder, name)) = path.rsplit_once('/') else {
         return;
     };
@@ -105,8 +135,7 @@ fn compare(tree: &Tree, path: &str, package: &str, stated: &Stated, out: &mut Fi
         }
         return;
     };
-    if entry.kind == FileKind::Symlink && matches!(stated, Stated::Md5(_)) && is_program_path(path) {
-        // dpkg lists regular files only.
+    if entry.kind == FileKind::Symlink && is_file && is_program_path(path) {
         let target = entry.link_target.as_deref().unwrap_or_default();
         let shown: String = target.chars().take(80).collect();
         out.file(
@@ -125,6 +154,9 @@ fn compare(tree: &Tree, path: &str, package: &str, stated: &Stated, out: &mut Fi
 
 /// False also when there is nothing to compare with.
 fn differs(tree: &Tree, entry: &FileEntry, stated: &Stated) -> bool {
+    if let Stated::Sha256(stated) = stated {
+        return entry.digest.is_some_and(|digest| digest.as_bytes() != stated);
+    }
     tree.sightings(entry).iter().any(|sighting| match (sighting, stated) {
         (Sighting::Checksums { md5, .. }, Stated::Md5(stated)) => md5 != stated,
         (Sighting::Checksums { sha1, .. }, Stated::Sha1(stated)) => sha1 != stated,

@@ -145,3 +145,51 @@ fn real_images_raise_no_false_alarm() {
         eprintln!("SKIPPED: no images in target/demo/images (make demo builds them)");
     }
 }
+
+/// Programs that `tests/fixtures/rpm/make.sh` installed and then changed, as it changed them.
+fn tampered(database: &str) -> Layer {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/rpm");
+    let packed = std::fs::read(format!("{folder}/{database}.zst")).unwrap();
+    Layer::new()
+        .file("etc/os-release", "ID=fedora\nVERSION_ID=39\n")
+        .file(
+            &format!("var/lib/rpm/{database}"),
+            zstd::decode_all(packed.as_slice()).unwrap(),
+        )
+        .program("usr/bin/hull", 0o755, "#!/bin/sh\nexec wget\n")
+        .program("usr/bin/keel", 0o755, "#!/bin/sh -e\n")
+        .symlink("usr/bin/mast", "keel")
+        .symlink("usr/bin/boat", "hull")
+        .file("usr/lib/hull/licence", "a licence\nno licence\n")
+        .program("usr/libexec/hull.conf", 0o755, "colour = blue\n")
+        .file("usr/lib/beta/a", "a\n")
+        .file("usr/lib/beta/b", "b\n")
+        .file("usr/lib/beta/c", "c\n")
+}
+
+#[test]
+fn what_rpm_finds_changed_is_found_in_each_of_its_databases() {
+    let verified = include_str!("../fixtures/rpm/verify.txt");
+    // rpm's marks: `c` configuration, `l` licence. Neither runs.
+    let marked = |line: &&str| !line.contains(" c /") && !line.contains(" l /");
+    let mut expected: Vec<&str> = verified
+        .lines()
+        .filter(marked)
+        .filter_map(|line| line.rsplit(' ').next())
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(expected.len(), 3, "{verified}");
+    for database in ["rpmdb.sqlite", "Packages.db", "Packages"] {
+        let scan = builder::oci(&[Blob::gzip(&tampered(database).tar())]).scan().unwrap();
+        let changed = of_check(&scan.findings, "package-file-changed");
+        let missing = of_check(&scan.findings, "package-file-missing");
+        let mut found: Vec<&str> = changed
+            .iter()
+            .chain(&missing)
+            .filter_map(|finding| finding.path.as_deref())
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{database}");
+        assert!(missing[0].message.contains("package hull "), "{:?}", missing[0]);
+    }
+}
