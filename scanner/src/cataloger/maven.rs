@@ -109,7 +109,8 @@ fn without_group(catalog: &mut Catalog) {
     }
 }
 
-/// The packages in one archive. Several `pom.properties` mean that a build put libraries into it (maven-shade-plugin).
+/// The packages in one archive. Several `pom.properties` mean that a build put libraries into it (maven-shade-plugin), and so does
+/// a single one when the archive's name and its manifest agree on another version.
 fn identify(file_name: &str, archive: &Archive) -> Vec<Coordinates> {
     let mut found = archive.coordinates.clone();
     found.sort();
@@ -118,7 +119,8 @@ fn identify(file_name: &str, archive: &Archive) -> Vec<Coordinates> {
     let is_itself = |one: &Coordinates| {
         stem.eq_ignore_ascii_case(&one.artifact) || file_name.starts_with(&format!("{}-{}", one.artifact, one.version))
     };
-    if found.len() == 1 || found.iter().any(is_itself) {
+    let is_renamed = || version.is_none_or(|version| found[0].version == version || !is_stated(archive, version));
+    if found.iter().any(is_itself) || (found.len() == 1 && is_renamed()) {
         return found;
     }
     let version = version_of(archive, version);
@@ -144,21 +146,29 @@ fn attribute<'a>(archive: &'a Archive, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
+/// Whether the manifest has this version of what the archive is.
+fn is_stated(archive: &Archive, version: &str) -> bool {
+    VERSIONS.iter().any(|name| attribute(archive, name) == Some(version))
+}
+
+/// Attributes that state a version, the surest first.
+const VERSIONS: [&str; 4] = [
+    "Implementation-Version",
+    "Bundle-Version",
+    "Plugin-Version",
+    "Specification-Version",
+];
+
 /// The name of the file is what people chose when they released it; manifests often have the version of something else.
 fn version_of(archive: &Archive, of_name: Option<&str>) -> Option<String> {
-    let stated = [
-        "Implementation-Version",
-        "Bundle-Version",
-        "Plugin-Version",
-        "Specification-Version",
-    ];
-    let mut stated = stated.iter().filter_map(|name| attribute(archive, name));
+    let mut stated = VERSIONS.iter().filter_map(|name| attribute(archive, name));
     let found = of_name.or_else(|| stated.find(|version| version.starts_with(|c: char| c.is_ascii_digit())))?;
     // `2.14.1 (build 7)`
     found.split_whitespace().next().map(str::to_owned)
 }
 
-/// The group from what says it, else from what is made of group and artifact: OSGi's symbolic name and Java's module name.
+/// The group from what says it, else from the table, else from what is made of group and artifact: OSGi's symbolic name and
+/// Java's module name.
 fn group_of(archive: &Archive, artifact: &str) -> Option<String> {
     for name in ["Group-Id", "Implementation-Vendor-Id"] {
         if let Some(group) = attribute(archive, name).filter(|text| is_group(text)) {
@@ -170,7 +180,8 @@ fn group_of(archive: &Archive, artifact: &str) -> Option<String> {
     if let Some((group, _)) = title.filter(|(group, rest)| is_group(group) && rest.starts_with(artifact)) {
         return Some(group.to_owned());
     }
-    named_by_parts(archive, artifact).or_else(|| groups::known(artifact).map(str::to_owned))
+    let known = groups::known(artifact).map(str::to_owned);
+    known.or_else(|| named_by_parts(archive, artifact))
 }
 
 fn named_by_parts(archive: &Archive, artifact: &str) -> Option<String> {
@@ -251,6 +262,24 @@ mod tests {
             identified("b-1-jar-with-dependencies.jar", &[], &[commons, ("a", "b", "1")]),
             ["a:b:1", "org.apache.commons:commons-lang3:3.14.0"]
         );
+    }
+
+    /// Maven Central's guice-4.2.3.jar: the library in it is all that a `pom.properties` names.
+    #[test]
+    fn an_archive_that_holds_one_library_is_itself_besides() {
+        let cglib = ("cglib", "cglib", "3.3.0");
+        let manifest = [
+            ("Automatic-Module-Name", "com.google.guice"),
+            ("Bundle-SymbolicName", "com.google.inject"),
+            ("Bundle-Version", "4.2.3"),
+        ];
+        assert_eq!(
+            identified("guice-4.2.3.jar", &manifest, &[cglib]),
+            ["cglib:cglib:3.3.0", "com.google.inject:guice:4.2.3"]
+        );
+        // Numbers in a name are no version when nothing else says so.
+        assert_eq!(identified("copy-7.jar", &manifest, &[cglib]), ["cglib:cglib:3.3.0"]);
+        assert_eq!(identified("guice.jar", &manifest, &[cglib]), ["cglib:cglib:3.3.0"]);
     }
 
     #[test]

@@ -35,6 +35,10 @@ impl Cataloger for Npm {
             let (Some(name), Some(version)) = (manifest.name, manifest.version) else {
                 continue;
             };
+            // Not every folder of a `vendor` is a copy of a package: one that is has its name.
+            if vendored(&entry.path).is_some_and(|folder| folder != name) {
+                continue;
+            }
             let (scope, short) = match name.split_once('/') {
                 Some((scope, short)) => (vec![scope], short),
                 None => (Vec::new(), name.as_str()),
@@ -51,16 +55,24 @@ impl Cataloger for Npm {
 /// Folders of packages: npm's, and those of Debian's packages.
 const FOLDERS: &[&str] = &["/node_modules/", "/usr/share/nodejs/", "/usr/lib/nodejs/"];
 
-/// `node_modules/NAME/package.json` or `node_modules/@SCOPE/NAME/package.json`: others belong to tests and parts of packages.
+/// `node_modules/NAME/package.json` or `node_modules/@SCOPE/NAME/package.json`, and copies that a package brings in its
+/// `vendor` folder: others belong to tests and parts of packages.
 fn is_manifest(path: &str) -> bool {
     let Some(folder) = path.strip_suffix("/package.json") else {
         return false;
     };
     let below = FOLDERS.iter().filter_map(|place| Some(folder.rsplit_once(place)?.1));
-    let Some(name) = below.min_by_key(|name| name.len()) else {
-        return false;
-    };
-    match name.split_once('/') {
+    below.min_by_key(|name| name.len()).is_some_and(is_name) || vendored(path).is_some()
+}
+
+/// The name that a copy in `vendor/NAME` or `vendor/@SCOPE/NAME` must have; `None` for manifests elsewhere.
+fn vendored(path: &str) -> Option<&str> {
+    let (_, name) = path.strip_suffix("/package.json")?.rsplit_once("/vendor/")?;
+    is_name(name).then_some(name)
+}
+
+fn is_name(folder: &str) -> bool {
+    match folder.split_once('/') {
         None => true,
         Some((scope, rest)) => scope.starts_with('@') && !rest.contains('/'),
     }
@@ -92,6 +104,11 @@ mod tests {
             ("/usr/share/nodejs/semver/node_modules/a/package.json", true),
             ("/usr/share/nodejs/semver/bin/package.json", false),
             ("/node_modules/package.json", false),
+            ("/app/node_modules/typescript/vendor/vscode-jsonrpc/package.json", true),
+            ("/app/vendor/@s/a/package.json", true),
+            ("/app/vendor/twbs/bootstrap/package.json", false),
+            ("/app/vendor/a/esm/package.json", false),
+            ("/app/vendor/package.json", false),
         ] {
             assert_eq!(is_manifest(path), expected, "{path}");
         }

@@ -54,6 +54,8 @@ const GROUPS: &[(&str, &str)] = &[
     ("scala-library", "org.scala-lang"),
     ("postgresql", "org.postgresql"),
     ("h2", "com.h2database"),
+    ("guice", "com.google.inject"),
+    ("guice-", "com.google.inject.extensions"),
 ];
 
 /// The group; `None` for names that are not in the table.
