@@ -38,7 +38,12 @@ pub fn reach(report: &ScanReport, usage: Option<&ImageUsage>, thresholds: IdleTh
     ladder.climb_seen(usage, &mut found);
     let missing = thresholds.missing(usage);
     for (index, one) in found.iter_mut().enumerate().filter(|(_, one)| !one.rung.is_in_use()) {
-        match (&missing, ladder.unseen(index, usage)) {
+        // What the main program needs is loaded with it: that it was not seen says more of who watched.
+        let unseen = match one.rung {
+            Rung::Linked => Some("it was not seen, and nobody can tell why".to_owned()),
+            _ => ladder.unseen(index, usage),
+        };
+        match (&missing, unseen) {
             (_, Some(why)) => one.because = format!("{}; {why}", one.because),
             (Some(missing), None) => one.because = format!("{}; not seen in use, but only {missing}", one.because),
             (None, None) => {

@@ -377,7 +377,7 @@ fn matches_are_ranked_by_use_after_known_exploitation() {
     assert_eq!(
         order,
         [
-            (1, "linked", true),
+            (1, "linked", false),
             (2, "executed", false),
             (4, "present", true),
             (3, "loaded", false)
