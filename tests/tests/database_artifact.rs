@@ -13,8 +13,10 @@ use std::{
 
 use plimsoll_tests::{
     command::{self, Run},
+    fault_proxy::{Act, FaultProxy},
     machine,
     registry::Registry,
+    repository,
 };
 
 /// Kills during a pull.
@@ -268,8 +270,160 @@ fn damaged_blobs_and_dead_registries_leave_the_old_database() {
     is_one_of(&copy, &[&new]);
 }
 
-/// The file of the largest blob that the registry has.
-fn largest_blob(scene: &Scene) -> PathBuf {
+/// A proxy that breaks the connection within a large blob, as often as `script` says by how many times it was asked for.
+fn breaking(scene: &Scene, script: impl Fn(usize) -> bool + Send + Sync + 'static) -> FaultProxy {
+    FaultProxy::start(&scene.registry.address, move |asked| {
+        let is_blob = asked.method == "GET" && asked.path.contains("/blobs/sha256:");
+        match is_blob && script(asked.before) {
+            true => Act::Cut(CUT_BYTES),
+            false => Act::Pass,
+        }
+    })
+    .expect("a proxy on loopback starts")
+}
+
+/// Bytes of an answer, its head included, that go through before a connection breaks: in the midst of the database.
+const CUT_BYTES: usize = 20_000;
+
+/// The ranges that were asked for.
+fn ranges(proxy: &FaultProxy) -> Vec<String> {
+    let asked = proxy.asked();
+    let ranges = asked.iter().filter_map(|asked| asked.header("range"));
+    ranges.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_broken_download_goes_on_where_it_was_and_in_a_later_run_too() {
+    let Some(scene) = Scene::start("a_broken_download_goes_on_where_it_was_and_in_a_later_run_too") else {
+        return;
+    };
+    let (old, new) = (scene.build("old.db", 10), scene.build("new.db", 3000));
+    assert_eq!(scene.push(&new, "1", &[]).code, Some(0));
+    let largest = fs::metadata(largest_blob(&scene)).unwrap().len();
+    assert!(
+        largest > 2 * CUT_BYTES as u64,
+        "{largest} bytes are too few to be broken twice"
+    );
+    let copy = scene.path("copy.db");
+    fs::copy(&old, &copy).unwrap();
+    let pull = |proxy: &FaultProxy| {
+        let reference = format!("{}/team/database:1", proxy.address);
+        command::run(["db", "pull", &reference, "--db", text(&copy)])
+    };
+    // Broken every time: the old database stays, and what came is kept for the next run, which needs only the rest.
+    let always = breaking(&scene, |_| true);
+    let run = pull(&always);
+    if run.code == Some(0) {
+        // So many attempts were made in one run that they were enough together.
+        assert!(ranges(&always).len() > 1, "{:?}", ranges(&always));
+    } else {
+        assert_eq!(run.code, Some(4), "{run:?}");
+        is_one_of(&copy, &[&old]);
+        let never = breaking(&scene, |_| false);
+        let run = pull(&never);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let asked = ranges(&never);
+        assert!(
+            !asked.is_empty() && !asked.iter().any(|range| range.starts_with("bytes=0-")),
+            "{asked:?}"
+        );
+    }
+    is_one_of(&copy, &[&new]);
+    // Broken once: the same run goes on.
+    fs::copy(&old, &copy).unwrap();
+    let once = breaking(&scene, |before| before == 0);
+    let run = pull(&once);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(ranges(&once).len(), 1, "{:?}", ranges(&once));
+    is_one_of(&copy, &[&new]);
+}
+
+#[test]
+fn a_budget_that_is_up_leaves_the_old_database() {
+    let Some(scene) = Scene::start("a_budget_that_is_up_leaves_the_old_database") else {
+        return;
+    };
+    let (old, new) = (scene.build("old.db", 10), scene.build("new.db", 3000));
+    assert_eq!(scene.push(&new, "1", &[]).code, Some(0));
+    let copy = scene.path("copy.db");
+    fs::copy(&old, &copy).unwrap();
+    let run = scene.pull(&copy, "1", &["--budget", "0"]);
+    assert_eq!(run.code, Some(4), "{run:?}");
+    is_one_of(&copy, &[&old]);
+    // The budget is for all references together: the second one has no time of its own.
+    let reference = scene.reference("1");
+    let run = command::run([
+        "db",
+        "pull",
+        &reference,
+        &reference,
+        "--db",
+        text(&copy),
+        "--budget",
+        "0",
+    ]);
+    assert_eq!(run.code, Some(4), "{run:?}");
+    is_one_of(&copy, &[&old]);
+}
+
+/// Debian's advisories as they were in February 2025, and as they are with those that came later.
+fn real(scene: &Scene) -> Option<(PathBuf, PathBuf)> {
+    let debian = repository::root().join("../shared/data/advisories/debian");
+    let first = debian.join("debian-osv-2025-02-12.jsonl.zst");
+    if !first.exists() {
+        machine::say_skipped("a_delta_of_real_advisories", &format!("{} is absent", first.display()));
+        return None;
+    }
+    let later = debian.join("debian-bookworm-supplement-2026-11-20.osv.jsonl.zst");
+    let import = |name: &str, feeds: &[&Path]| {
+        let database = scene.path(name);
+        let arguments = ["db", "import", "--replace", "--db", text(&database)];
+        let run = command::run(arguments.into_iter().chain(feeds.iter().map(|feed| text(feed))));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        database
+    };
+    Some((
+        import("real-old.db", &[&first]),
+        import("real-new.db", &[&first, &later]),
+    ))
+}
+
+#[test]
+fn a_delta_of_real_advisories_is_small_and_the_whole_one_takes_its_place() {
+    let name = "a_delta_of_real_advisories_is_small_and_the_whole_one_takes_its_place";
+    let Some(scene) = Scene::start(name) else { return };
+    let Some((old, new)) = real(&scene) else { return };
+    let run = scene.push(&new, "1", &["--delta-from", text(&old)]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let copy = scene.path("copy.db");
+    fs::copy(&old, &copy).unwrap();
+    let run = scene.pull(&copy, "1", &[]);
+    assert!(run.code == Some(0) && run.stdout.contains("delta"), "{run:?}");
+    is_one_of(&copy, &[&new]);
+    // The delta lies beside the whole database, and is the second largest blob by far.
+    let all = blobs(&scene);
+    let [.., (delta, file), (whole, _)] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    eprintln!("real advisories: whole {whole} bytes, delta {delta} bytes");
+    assert!(delta * 3 < *whole, "{all:?}");
+    // A delta that is damaged where it lies: the whole database is taken instead.
+    fs::copy(&old, &copy).unwrap();
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes).unwrap();
+    let run = scene.pull(&copy, "1", &[]);
+    assert!(run.code == Some(0) && !run.stdout.contains("delta"), "{run:?}");
+    assert!(
+        run.stderr.contains("the whole database is downloaded instead"),
+        "{run:?}"
+    );
+    is_one_of(&copy, &[&new]);
+}
+
+/// All blobs with their sizes, smallest first.
+fn blobs(scene: &Scene) -> Vec<(u64, PathBuf)> {
     let any = scene.registry.blob(&format!("sha256:{}", "0".repeat(64)));
     let blobs = any
         .ancestors()
@@ -281,11 +435,17 @@ fn largest_blob(scene: &Scene) -> PathBuf {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let largest = text
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .max_by_key(|(size, _)| size.parse::<u64>().unwrap());
-    PathBuf::from(largest.unwrap().1)
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let mut blobs: Vec<(u64, PathBuf)> = lines
+        .map(|(size, path)| (size.parse().unwrap(), PathBuf::from(path)))
+        .collect();
+    blobs.sort_unstable();
+    blobs
+}
+
+/// The file of the largest blob that the registry has.
+fn largest_blob(scene: &Scene) -> PathBuf {
+    blobs(scene).pop().unwrap().1
 }
 
 #[test]

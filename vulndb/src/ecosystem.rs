@@ -63,7 +63,7 @@ impl Module {
         if package.kind != PackageKind::Rpm {
             return Self::None;
         }
-        let label = crate::vex::qualifier(&package.purl, "rpmmod").unwrap_or_default();
+        let label = crate::purl::qualifier(&package.purl, "rpmmod").unwrap_or_default();
         let mut parts = label.split(':');
         match (parts.next(), parts.next()) {
             (Some(name), Some(stream)) if !name.is_empty() => Self::Stream(format!("{name}:{stream}")),

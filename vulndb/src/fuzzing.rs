@@ -54,6 +54,7 @@ pub const PARSERS: &[Parser] = &[
         |b| drop(crate::ecosystem::canonical(&String::from_utf8_lossy(b))),
         &[],
     ),
+    ("purl", purl, &[]),
     ("vex", |b| drop(read_vex("fuzz", b)), &[]),
 ];
 
@@ -63,6 +64,14 @@ fn read(name: &str, file: &str, document: &[u8]) {
     feed.recognises(file, document);
     // A refusal is an answer.
     let _ = feed.parse_named(file, document, &mut Batch::default());
+}
+
+/// What is read is written so that it is read again as the same.
+fn purl(bytes: &[u8]) {
+    if let Ok(purl) = crate::Purl::parse(&String::from_utf8_lossy(bytes)) {
+        let again = crate::Purl::parse(&purl.to_string());
+        assert_eq!(again.as_ref(), Ok(&purl), "{purl}");
+    }
 }
 
 /// The first two lines in every order of versions: each is equal to itself, and turning them round turns the answer.

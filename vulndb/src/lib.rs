@@ -17,6 +17,7 @@ mod limits;
 mod matching;
 mod merge;
 mod publishers;
+mod purl;
 mod range;
 mod read;
 mod rematch;
@@ -36,7 +37,11 @@ pub use error::Error;
 pub use explain::{Background, Comparison, SeverityBasis, compare_evidence};
 pub use import::{ImportOptions, ImportSummary, SourceSummary, import};
 pub use publishers::default_feeds;
+pub use purl::Purl;
 pub use rematch::{Change, rematch};
 pub use transfer::{Transfer, export, restore};
 pub use update::{FeedOutcome, FeedSource, Location, UpdateOptions, UpdateSummary, update};
-pub use vex::{Suppressed, VexDocument, VexOutcome, VexStatement, VexStatus, apply_vex, read_vex, write_openvex};
+pub use vex::{
+    Suppressed, VexClaim, VexDocument, VexHeader, VexOutcome, VexStatement, VexStatus, apply_vex, read_vex, vex_claims,
+    write_csaf_vex, write_cyclonedx_vex, write_openvex,
+};

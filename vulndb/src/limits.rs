@@ -84,6 +84,9 @@ pub(crate) const MAX_STATE_BYTES: u64 = 64 << 10;
 /// Feeds that are downloaded at the same time.
 pub(crate) const PARALLEL_DOWNLOADS: usize = 4;
 
+/// Longest package URL, in bytes.
+pub(crate) const MAX_PURL_BYTES: usize = 8 << 10;
+
 /// Longest VEX document, in bytes. Red Hat's longest has about 20 MiB.
 pub(crate) const MAX_VEX_BYTES: usize = 64 << 20;
 

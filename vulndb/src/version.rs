@@ -47,6 +47,19 @@ pub trait Scheme: Sync {
     /// The order of two versions that are short enough. An error is the text that is no version, and why.
     fn order(&self, a: &str, b: &str) -> Result<Ordering, Fault>;
 
+    /// Whether a text is a version in every part of it; an order may be found of less. An error is the text, and why.
+    fn check(&self, text: &str) -> Result<(), Fault> {
+        self.order(text, text).map(drop)
+    }
+
+    /// The order of two texts that are versions in every part of them.
+    fn compare_strictly(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
+        let order = self.compare(a, b)?;
+        let faults = [a, b].into_iter().map(|text| self.check(text));
+        let checked = faults.collect::<Result<(), Fault>>();
+        checked.map(|()| order).map_err(|fault| fault.of(self.name()))
+    }
+
     /// The order of two versions.
     fn compare(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
         let too_long = [a, b].into_iter().find(|text| text.len() > MAX_VERSION_BYTES);
@@ -57,11 +70,7 @@ pub trait Scheme: Sync {
             }
             None => self.order(a, b),
         };
-        order.map_err(|Fault { version, reason }| VersionError {
-            scheme: self.name(),
-            version,
-            reason,
-        })
+        order.map_err(|fault| fault.of(self.name()))
     }
 }
 
@@ -77,6 +86,14 @@ impl Fault {
         Self {
             version: version.to_owned(),
             reason,
+        }
+    }
+
+    fn of(self, scheme: &'static str) -> VersionError {
+        VersionError {
+            scheme,
+            version: self.version,
+            reason: self.reason,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Matches and what makers say of exploitability (VEX) in; what stands, what was waived and why, what was not used out.
 
+mod claim;
 mod csaf;
 mod cyclonedx;
 mod openvex;
-mod purl;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -12,10 +12,12 @@ use jiff::Timestamp;
 use plimsoll_model::{Match, Sbom};
 use serde_json::Value;
 
-pub use openvex::write_openvex;
-pub(crate) use purl::{Purl, qualifier};
-
 use crate::limits::{MAX_VEX_BYTES, MAX_VEX_STATEMENTS};
+use crate::purl::Purl;
+pub use claim::{VexClaim, VexHeader, vex_claims};
+pub use csaf::write_csaf_vex;
+pub use cyclonedx::write_cyclonedx_vex;
+pub use openvex::write_openvex;
 
 /// A document of one of the formats, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +119,11 @@ pub fn read_vex(name: &str, bytes: &[u8]) -> Result<VexDocument, String> {
 /// if it names the vulnerability by any of its ids and the package by its package URL, alone or as a component of a
 /// product that the image is or contains. `image_names` are the image's own names: its reference, its `pkg:oci` URL.
 pub fn apply_vex(matches: Vec<Match>, sbom: &Sbom, image_names: &[String], documents: &[VexDocument]) -> VexOutcome {
-    let purls: Vec<Option<Purl>> = sbom.packages.iter().map(|package| Purl::parse(&package.purl)).collect();
+    let purls: Vec<Option<Purl>> = sbom
+        .packages
+        .iter()
+        .map(|package| Purl::parse(&package.purl).ok())
+        .collect();
     let scope = Scope {
         purls: &purls,
         image_names,
@@ -190,7 +196,7 @@ impl Scope<'_> {
     fn is_about(&self, statement: &VexStatement, one: &Match) -> bool {
         let package = self.purls.get(one.package as usize).and_then(Option::as_ref);
         let is_package = |text: &str| {
-            let wanted = Purl::parse(text);
+            let wanted = Purl::parse(text).ok();
             wanted
                 .zip(package)
                 .is_some_and(|(wanted, package)| wanted.covers(package))
@@ -205,9 +211,9 @@ impl Scope<'_> {
     }
 
     fn is_image(&self, product: &str) -> bool {
-        let wanted = Purl::parse(product);
+        let wanted = Purl::parse(product).ok();
         self.image_names.iter().any(|name| {
-            let own = Purl::parse(name);
+            let own = Purl::parse(name).ok();
             name == product
                 || wanted
                     .as_ref()
@@ -217,7 +223,7 @@ impl Scope<'_> {
     }
 
     fn has(&self, product: &str) -> bool {
-        let wanted = Purl::parse(product);
+        let wanted = Purl::parse(product).ok();
         self.is_image(product) || wanted.is_some_and(|wanted| self.purls.iter().flatten().any(|own| wanted.covers(own)))
     }
 }

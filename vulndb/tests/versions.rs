@@ -96,6 +96,35 @@ fn agrees_with_npms_range_table() {
     assert_eq!(wrong, [""; 0], "{} disagreements", wrong.len());
 }
 
+#[test]
+fn agrees_with_apks_table_of_constraints_and_validity() {
+    let Some(text) = shared("apk-version-other.csv") else {
+        return;
+    };
+    let apk = version::find("apk").unwrap();
+    let mut wrong = Vec::new();
+    for line in text.lines().skip(1) {
+        let row: Vec<&str> = line.split(',').collect();
+        let [kind, a, b] = row.as_slice() else { panic!("{line}") };
+        // `~` asks whether the first begins as the second does; with `<` or `>`, also whether it is less or greater.
+        let fuzzy = || apk.compare(a, &format!("~{b}"));
+        let agrees = match *kind {
+            "op:~" => fuzzy() == Ok(Ordering::Equal),
+            "op:<~" => fuzzy().is_ok_and(|order| order.is_le()),
+            "op:>~" => fuzzy().is_ok_and(|order| order.is_ge()),
+            "op:!~" => fuzzy().is_ok_and(|order| order.is_ne()),
+            "valid" => apk.check(a).is_ok(),
+            "invalid" => apk.check(a).is_err(),
+            other => panic!("`{other}` is no kind of row"),
+        };
+        if !agrees {
+            wrong.push(format!("{line}: {:?}", fuzzy()));
+        }
+    }
+    eprintln!("apk: {} rows of constraints and validity", text.lines().count() - 1);
+    assert_eq!(wrong, [""; 0], "{} disagreements", wrong.len());
+}
+
 /// What each scheme must know, written down from its specification.
 const OURS: &[(&str, &[&str])] = &[
     (

@@ -6,7 +6,10 @@ use std::io::Read;
 use std::path::Path;
 
 use plimsoll_model::{FixState, Match, MatchEvidence, Package, PackageKind, Sbom, Severity, Vulnerability};
-use plimsoll_vulndb::{VexOutcome, VexStatus, apply_vex, read_vex, write_openvex};
+use plimsoll_vulndb::{
+    VexHeader, VexOutcome, VexStatus, apply_vex, read_vex, vex_claims, write_csaf_vex, write_cyclonedx_vex,
+    write_openvex,
+};
 
 const LOG4J: &str = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1";
 const SPRING: &str = "pkg:maven/org.springframework/spring-core@5.3.0";
@@ -41,7 +44,7 @@ fn one(package: u32, id: &str, alias: &str) -> Match {
             advisory: id.to_owned(),
             source: "ghsa".to_owned(),
             ecosystem: "Maven".to_owned(),
-            compared_name: String::new(),
+            compared_name: "log4j".to_owned(),
             compared_version: String::new(),
             range: "any version".to_owned(),
         },
@@ -172,20 +175,59 @@ fn what_is_written_is_read_again_and_does_the_same() {
         "not_affected",
         "2024-01-01T00:00:00Z",
     )]);
-    let written = write_openvex(
-        &outcome.suppressed,
-        &sbom(),
-        IMAGE,
-        "tests",
-        "https://a.example/2",
-        "2024-02-01T00:00:00Z",
-    );
-    let again = check(&[&written.to_string()], &[0], 0);
+    let header = VexHeader {
+        product: IMAGE,
+        author: "tests",
+        id: "urn:uuid:6ba7b810-9dad-41d1-80b4-00c04fd430c8",
+        now: "2024-02-01T00:00:00Z",
+    };
+    let claims = vex_claims(&outcome.matches, &outcome.suppressed);
+    assert_eq!(claims.len(), 3);
+    for (format, written, reason, time) in [
+        (
+            "openvex",
+            write_openvex(&claims, &sbom(), &header),
+            "vulnerable_code_not_in_execute_path",
+            "2024-01-01T00:00:00Z",
+        ),
+        // Its statements have no time of their own.
+        (
+            "csaf",
+            write_csaf_vex(&claims, &sbom(), &header),
+            "vulnerable_code_not_in_execute_path",
+            "2024-02-01T00:00:00Z",
+        ),
+        (
+            "cyclonedx",
+            write_cyclonedx_vex(&claims, &sbom(), &header),
+            "code_not_reachable",
+            "2024-01-01T00:00:00Z",
+        ),
+    ] {
+        let text = written.to_string();
+        // What is written as affected takes nothing away, and is no statement of no use either.
+        let again = check(&[&text], &[0], 0);
+        let statement = &again.suppressed[0].statement;
+        assert_eq!(
+            (statement.justification.as_str(), statement.timestamp.as_str()),
+            (reason, time),
+            "{format}"
+        );
+        let document = read_vex(format, text.as_bytes()).unwrap();
+        let affected = document
+            .statements
+            .iter()
+            .filter(|one| one.status == VexStatus::Affected);
+        assert_eq!(affected.count(), 2, "{format}");
+        // In the documents of another image it means nothing.
+        let elsewhere = apply_vex(matches(), &sbom(), &["pkg:oci/other".to_owned()], &[document]);
+        let is_scoped = format != "cyclonedx";
+        assert_eq!(elsewhere.suppressed.is_empty(), is_scoped, "{format}");
+    }
     assert_eq!(
-        again.suppressed[0].statement.justification,
-        "vulnerable_code_not_in_execute_path"
+        write_openvex(&claims[..1], &sbom(), &header)["statements"][0]["action_statement"],
+        "There is no fix of log4j yet."
     );
-    assert_eq!(again.suppressed[0].statement.timestamp, "2024-01-01T00:00:00Z");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use plimsoll_model::{Decision, Match, Note, Sbom, ScanReport};
 use plimsoll_scanner::{
     MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform, report, scan, source::SourceOptions,
 };
-use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, default_path};
+use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, Suppressed, default_path};
 
 pub(crate) use self::registry::RegistryArguments;
 use self::{
@@ -90,7 +90,7 @@ const AFTER_HELP: &str = "\
 Schemes: registry:REFERENCE, docker:NAME, podman:NAME, containerd:NAME, container:NAME|ID|PID, docker-archive:PATH,
 oci:PATH[:TAG], oci-archive:PATH[:TAG], rootfs:PATH, dir:PATH, sbom:PATH
 Formats: table, json, cyclonedx, cyclonedx-xml, spdx, spdx-tag-value, sarif, junit, gitlab, github, markdown, html,
-template, inventory
+template, inventory, openvex, csaf-vex, cyclonedx-vex
 Exit codes: 0 done, 1 stopped by policy, 3 target or server not found or refused, 4 no vulnerability database,
 5 incomplete";
 
@@ -127,7 +127,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         },
     };
     if let Some(matches) = found.matches.take() {
-        found.matches = Some(vex.apply(matches, &scanned, &mut found.notes)?);
+        let (standing, taken) = vex.apply(matches, &scanned, &mut found.notes)?;
+        (found.matches, found.suppressed) = (Some(standing), taken);
     }
     let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, plimsoll_rules::packs::shipped());
     if !base.is_empty() {
@@ -135,7 +136,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));
     // What the image is made of is worth printing even if nobody can say what is wrong with it.
-    write_reports(&outputs, &report, &tree, template.as_ref())?;
+    write_reports(&outputs, &report, &tree, &found.suppressed, template.as_ref())?;
     let unsent = server.and_then(|server| server.push(&report).err());
     conclude(&report, unsent.into_iter().chain(missing).collect())
 }
@@ -203,6 +204,8 @@ fn source_options(arguments: &SourceArguments) -> Result<SourceOptions, Failure>
 struct Found {
     /// `None` when no database was used.
     matches: Option<Vec<Match>>,
+    /// What statements took away.
+    suppressed: Vec<Suppressed>,
     /// What it could not judge.
     notes: Vec<Note>,
     /// Age in whole days of the oldest source that the image needs; `None` when there is none.
@@ -223,6 +226,7 @@ fn find_vulnerabilities(db: Option<PathBuf>, max_age_days: u64, sbom: &Sbom) -> 
     let oldest = database.oldest_for(sbom, now).map_err(failed)?;
     Ok(Found {
         matches: Some(matches),
+        suppressed: Vec::new(),
         notes,
         // Less than nothing is a clock that is a little ahead.
         data_age_days: oldest.map(|oldest| u64::try_from(oldest.age_s).unwrap_or(0) / SECONDS_A_DAY),

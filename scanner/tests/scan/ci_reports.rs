@@ -40,6 +40,7 @@ fn written(format: &str, report: &ScanReport) -> String {
         report,
         tree: &tree,
         colour: false,
+        suppressed: &[],
         template: None,
     };
     let format = report::ALL.iter().find(|found| found.name() == format).unwrap();

@@ -14,6 +14,7 @@ fn filled(file_name: &str, text: &str) -> Result<String, String> {
         report: &report,
         tree: &tree,
         colour: false,
+        suppressed: &[],
         template: Some(&template),
     };
     let format = report::ALL.iter().find(|format| format.name() == "template").unwrap();

@@ -78,6 +78,7 @@ pub(crate) fn written_of(format: &str, report: &ScanReport, tree: &Tree, colour:
         report,
         tree,
         colour,
+        suppressed: &[],
         template: Some(&template),
     };
     let format = report::ALL.iter().find(|found| found.name() == format).unwrap();
@@ -163,6 +164,7 @@ fn binaries_of_one_source_package_share_a_row_of_the_table() {
         report: &report,
         tree: &tree,
         colour: false,
+        suppressed: &[],
         template: None,
     };
     report::ALL[0].write(&document, &mut out).unwrap();

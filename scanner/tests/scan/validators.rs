@@ -26,6 +26,9 @@ const FORMATS: &[(&str, &str)] = &[
     ("spdx-tag-value", ""),
     ("sarif", "schemas/sarif.json"),
     ("junit", "schemas/junit.xsd"),
+    ("cyclonedx-vex", ""),
+    ("csaf-vex", "node"),
+    ("openvex", ""),
 ];
 
 /// What is in a format's document that its schema does not allow in any other spelling.
@@ -36,6 +39,9 @@ const KEYWORDS: &[(&str, &str)] = &[
     ("spdx-tag-value", "\nFilesAnalyzed: false"),
     ("sarif", "\"utf16CodeUnits\""),
     ("junit", "<testsuite "),
+    ("cyclonedx-vex", "\"exploitable\""),
+    ("csaf-vex", "\"publisher\""),
+    ("openvex", "\"vulnerability\""),
 ];
 
 fn validators() -> std::path::PathBuf {

@@ -14,8 +14,18 @@ impl Scheme for Apk {
     }
 
     fn order(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
-        let (mut left, mut right) = (Tokens::new(a)?, Tokens::new(b)?);
+        // `~3.6` is every version that begins so, as in apk's constraints.
+        let (open_left, open_right) = (a.strip_prefix('~'), b.strip_prefix('~'));
+        let (mut left, mut right) = (
+            Tokens::new(open_left.unwrap_or(a))?,
+            Tokens::new(open_right.unwrap_or(b))?,
+        );
+        let is_met =
+            |open: Option<&str>, other: Option<&str>, kind| open.is_some() && other.is_none() && kind == Kind::End;
         loop {
+            if is_met(open_right, open_left, right.kind) || is_met(open_left, open_right, left.kind) {
+                return Ok(Ordering::Equal);
+            }
             match compare_tokens(&left, &right) {
                 Ordering::Equal if left.kind == right.kind => {}
                 unequal => return Ok(unequal),
@@ -25,6 +35,18 @@ impl Scheme for Apk {
             }
             left.advance();
             right.advance();
+        }
+    }
+
+    /// Feeds have versions that apk would refuse, and matching compares them as apk's own tools do.
+    fn check(&self, text: &str) -> Result<(), Fault> {
+        let mut tokens = Tokens::new(text.strip_prefix('~').unwrap_or(text))?;
+        while tokens.kind < Kind::End {
+            tokens.advance();
+        }
+        match tokens.kind {
+            Kind::Invalid => Err(Fault::new(text, "apk would refuse it")),
+            _ => Ok(()),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! OpenVEX (<https://github.com/openvex/spec>, 0.0.1 and 0.2.0) in and out.
 
+use std::collections::HashSet;
+
 use plimsoll_model::Sbom;
 use serde_json::{Value, json};
 
-use super::{Suppressed, VexStatement, VexStatus, list, text};
+use super::claim::{VexClaim, VexHeader, unique};
+use super::{VexStatement, VexStatus, list, text};
 
 const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 
@@ -83,45 +86,56 @@ fn names(one: &Value) -> Vec<String> {
     names
 }
 
-/// An OpenVEX document that says of `product` (the image's package URL or reference) what was waived in it: so that
-/// whoever scans the same image elsewhere need not judge again. `id` is the document's IRI, `now` an RFC 3339 time.
-pub fn write_openvex(
-    suppressed: &[Suppressed],
-    sbom: &Sbom,
-    product: &str,
-    author: &str,
-    id: &str,
-    now: &str,
-) -> Value {
-    let statements = suppressed.iter().map(|one| {
+/// An OpenVEX document of what is said of an image's packages: so that whoever scans the same image elsewhere need not
+/// judge again. Without claims it has no statements, which the format's schema does not allow.
+pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_>) -> Value {
+    let statements = claims.iter().filter_map(|claim| {
+        let package = sbom.packages.get(claim.one.package as usize)?;
         let word = STATUSES
             .into_iter()
-            .find(|(_, status)| *status == one.statement.status)
+            .find(|(_, status)| *status == claim.status)
             .map_or("under_investigation", |(word, _)| word);
-        let package = sbom.packages.get(one.one.package as usize);
-        let components: Vec<Value> = package.iter().map(|package| json!({"@id": package.purl})).collect();
+        // A package without a URL cannot be named as a part: the image is what is meant.
+        let components = match package.purl.as_str() {
+            "" => json!({"@id": header.product}),
+            purl => json!({"@id": header.product, "subcomponents": [{"@id": purl}]}),
+        };
+        let vulnerability = &claim.one.vulnerability;
         let mut statement = json!({
-            "vulnerability": {"name": one.one.vulnerability.id, "aliases": one.one.vulnerability.aliases},
-            "products": [{"@id": product, "subcomponents": components}],
+            "vulnerability": {"name": vulnerability.id, "aliases": unique(&vulnerability.aliases)},
+            "products": [components],
             "status": word,
         });
-        for (name, value) in [
-            ("justification", &one.statement.justification),
-            ("impact_statement", &one.statement.impact),
-            ("timestamp", &one.statement.timestamp),
-        ] {
+        let mut set = |name: &str, value: &str| {
             if !value.is_empty() {
                 statement[name] = json!(value);
             }
+        };
+        set("timestamp", claim.timestamp);
+        match claim.status {
+            VexStatus::Affected => {
+                set("action_statement", &claim.action());
+                set("status_notes", claim.impact);
+            }
+            VexStatus::NotAffected => {
+                set("justification", claim.justification_word().unwrap_or_default());
+                set("impact_statement", &claim.reason());
+            }
+            VexStatus::Fixed | VexStatus::UnderInvestigation => set("status_notes", claim.impact),
         }
-        statement
+        Some(statement)
     });
+    let mut statements: Vec<Value> = statements.collect();
+    // The same package twice in an image gives the same statement, and a list of statements is a set.
+    let mut seen = HashSet::new();
+    statements.retain(|statement| seen.insert(statement.to_string()));
     json!({
         "@context": CONTEXT,
-        "@id": id,
-        "author": author,
-        "timestamp": now,
+        "@id": header.id,
+        "author": header.author,
+        "timestamp": header.now,
         "version": 1,
-        "statements": statements.collect::<Vec<_>>(),
+        "tooling": concat!("plimsoll ", env!("CARGO_PKG_VERSION")),
+        "statements": statements,
     })
 }

@@ -16,7 +16,7 @@ pub(super) fn compare(scheme: &str, a: &str, b: &str) -> Result<Exit, Failure> {
             format!("the schemes are {}", names.join(", ")),
         )
     })?;
-    let order = scheme.compare(a, b).map_err(|error| {
+    let order = scheme.compare_strictly(a, b).map_err(|error| {
         Failure::new(
             Exit::Incomplete,
             anyhow::Error::from(error).context("compare"),
@@ -63,7 +63,7 @@ fn answer(line: &str) -> Result<std::cmp::Ordering, String> {
     let [scheme, a, b] = cells.as_slice() else {
         return Err(format!("{} columns instead of scheme,a,b", cells.len()));
     };
-    find_scheme(scheme)?.compare(a, b).map_err(|error| error.to_string())
+    find_scheme(scheme)?.compare_strictly(a, b).map_err(|error| error.to_string())
 }
 
 /// The cells of one line (RFC 4180, without line breaks in cells).

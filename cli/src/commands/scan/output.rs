@@ -11,6 +11,7 @@ use plimsoll_scanner::{
     Tree,
     report::{self, Document, Report, Template},
 };
+use plimsoll_vulndb::Suppressed;
 
 use crate::exit::{Exit, Failure};
 
@@ -97,6 +98,7 @@ pub(super) fn write_reports(
     outputs: &[Output],
     report: &ScanReport,
     tree: &Tree,
+    suppressed: &[Suppressed],
     template: Option<&Template>,
 ) -> Result<(), Failure> {
     for output in outputs {
@@ -105,6 +107,7 @@ pub(super) fn write_reports(
             report,
             tree,
             colour: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            suppressed,
             template,
         };
         let written = match &output.path {

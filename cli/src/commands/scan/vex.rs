@@ -3,8 +3,8 @@
 use std::{fs::File, io::Read as _, path::PathBuf};
 
 use plimsoll_model::{Match, Note, NoteKind, Sbom};
-use plimsoll_scanner::Scan;
-use plimsoll_vulndb::{Suppressed, VexDocument, VexStatus, apply_vex, read_vex, write_openvex};
+use plimsoll_scanner::{Scan, report::image_names};
+use plimsoll_vulndb::{Suppressed, VexDocument, VexHeader, VexStatus, apply_vex, read_vex, vex_claims, write_openvex};
 
 use crate::exit::{Exit, Failure};
 
@@ -58,12 +58,18 @@ impl VexArguments {
 }
 
 impl Vex {
-    /// The matches that stand. What was taken away is said by hints, each with its statement, and so is what was of no use.
-    pub(super) fn apply(&self, matches: Vec<Match>, scan: &Scan, notes: &mut Vec<Note>) -> Result<Vec<Match>, Failure> {
+    /// The matches that stand, and those that do not. What was taken away is said by hints, each with its statement, and so is
+    /// what was of no use.
+    pub(super) fn apply(
+        &self,
+        matches: Vec<Match>,
+        scan: &Scan,
+        notes: &mut Vec<Note>,
+    ) -> Result<(Vec<Match>, Vec<Suppressed>), Failure> {
         if self.documents.is_empty() {
-            return Ok(matches);
+            return Ok((matches, Vec::new()));
         }
-        let names = image_names(scan);
+        let names = image_names(&scan.image);
         let outcome = apply_vex(matches, &scan.sbom, &names, &self.documents);
         let said: Vec<Note> = outcome
             .suppressed
@@ -82,35 +88,24 @@ impl Vex {
         if let Some(path) = &self.output {
             self.write(path, &outcome.suppressed, scan, &names)?;
         }
-        Ok(outcome.matches)
+        Ok((outcome.matches, outcome.suppressed))
     }
 
     fn write(&self, path: &PathBuf, taken: &[Suppressed], scan: &Scan, names: &[String]) -> Result<(), Failure> {
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let id = format!("urn:plimsoll:vex:{}", scan.image.config_digest);
-        let product = names.first().map_or("", String::as_str);
-        let document = write_openvex(taken, &scan.sbom, product, &self.author, &id, &now);
+        let header = VexHeader {
+            product: names.first().map_or("", String::as_str),
+            author: &self.author,
+            id: &id,
+            now: &now,
+        };
+        let document = write_openvex(&vex_claims(&[], taken), &scan.sbom, &header);
         std::fs::write(path, format!("{document:#}\n")).map_err(|error| {
             let error = anyhow::Error::from(error).context(format!("write {}", path.display()));
             Failure::new(Exit::Target, error, "check that the folder exists and may be written")
         })
     }
-}
-
-/// How documents may call the image: by its `pkg:oci` URL, as OpenVEX asks for, or by its reference.
-fn image_names(scan: &Scan) -> Vec<String> {
-    let reference = &scan.image.reference;
-    let bare = reference.split('@').next().unwrap_or(reference);
-    let last = bare.rsplit('/').next().unwrap_or(bare);
-    let name = last.split(':').next().unwrap_or(last).to_lowercase();
-    let mut names = Vec::new();
-    if let Some(digest) = &scan.image.manifest_digest {
-        let digest = digest.to_string().replace(':', "%3A");
-        names.push(format!("pkg:oci/{name}@{digest}"));
-    }
-    names.push(reference.clone());
-    names.push(scan.image.config_digest.to_string());
-    names
 }
 
 fn taken_away(one: &Suppressed, sbom: &Sbom) -> Note {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::limits::MAX_BRANCH_DEPTH;
-use crate::vex::Purl;
+use crate::purl::Purl;
 
 /// `product_tree` (CSAF 2.0, 3.2.2).
 #[derive(Deserialize, Default)]
@@ -128,19 +128,21 @@ impl Products<'_> {
         }
         let cpe = self.helpers.get(whole)?.cpe.as_deref()?;
         let release = super::super::redhat::release(cpe)?;
-        let purl = Purl::parse(self.helpers.get(part)?.purl.as_deref()?)?;
-        let name = purl.name().strip_prefix("redhat/")?;
+        let purl = Purl::parse(self.helpers.get(part)?.purl.as_deref()?).ok()?;
+        if purl.namespace != "redhat" {
+            return None;
+        }
         // `nodejs:16/nodejs`: a package of a module without a version.
         let (stream, name) = match part.split_once('/') {
             Some((stream, name)) if stream.contains(':') => (Some(stream.to_owned()), name),
-            _ if purl.kind() != "rpm" => return None,
-            _ => (None, name),
+            _ if purl.kind != "rpm" => return None,
+            _ => (None, purl.name.as_str()),
         };
         if name.ends_with("-debuginfo") || name.ends_with("-debugsource") {
             return None;
         }
         let label = purl.qualifier("rpmmod").and_then(stream_of);
-        let version = purl.version().map(|version| match purl.qualifier("epoch") {
+        let version = purl.version.as_deref().map(|version| match purl.qualifier("epoch") {
             Some(epoch) => format!("{epoch}:{version}"),
             None => version.to_owned(),
         });
@@ -154,10 +156,10 @@ impl Products<'_> {
 
     /// `nodejs:18` of `pkg:rpmmod/redhat/nodejs@18:9020020230327152102:rhel9`.
     fn module(&self, id: &str) -> Option<String> {
-        let purl = Purl::parse(self.helpers.get(id)?.purl.as_deref()?)?;
-        let name = purl.name().strip_prefix("redhat/")?;
-        let stream = purl.version()?.split(':').next()?;
-        (purl.kind() == "rpmmod").then(|| format!("{name}:{stream}"))
+        let purl = Purl::parse(self.helpers.get(id)?.purl.as_deref()?).ok()?;
+        let stream = purl.version.as_deref()?.split(':').next()?;
+        let is_module = purl.kind == "rpmmod" && purl.namespace == "redhat";
+        is_module.then(|| format!("{}:{stream}", purl.name))
     }
 }
 

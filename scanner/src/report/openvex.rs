@@ -1,0 +1,29 @@
+//! `openvex`: OpenVEX 0.2.0 (<https://github.com/openvex/spec>). What is said of each match, and of those that statements
+//! took away.
+
+use std::io::{self, Write};
+
+use plimsoll_vulndb::write_openvex;
+
+use super::{Document, Report, identity};
+
+/// Statements on exploitability.
+pub(super) struct OpenVex;
+
+impl Report for OpenVex {
+    fn name(&self) -> &'static str {
+        "openvex"
+    }
+
+    fn summary(&self) -> &'static str {
+        "OpenVEX 0.2.0 statements on what was found and what statements took away"
+    }
+
+    fn write(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+        identity::with_claims(document, |claims, header| {
+            let said = write_openvex(claims, &document.report.sbom, header);
+            serde_json::to_writer_pretty(&mut *out, &said)?;
+            writeln!(out)
+        })
+    }
+}
