@@ -12,6 +12,7 @@ pub mod image;
 pub mod issuer;
 pub mod machine;
 pub mod mutation;
+pub mod page;
 pub mod parsers;
 pub mod registry;
 pub mod repository;

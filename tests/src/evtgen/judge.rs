@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io,
-    path::Path,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -52,32 +52,55 @@ impl Sink for Hand {
     }
 }
 
-/// Upstream's rules as they are, and behind them outputs with the fields that cases compare.
+/// The rules of the first of these files, and of others as far as they hold rules that cases name; all that cases name
+/// enabled, and behind them outputs with the fields that cases compare. Rules that no file holds come back by their names.
 ///
 /// # Errors
-/// The file cannot be read or does not load.
-pub fn rules(file: &Path, cases: &[Case]) -> anyhow::Result<RuleSet> {
-    let rule_names: BTreeSet<&str> = cases.iter().map(|case| case.rule.as_str()).collect();
-    let mut extra = String::new();
-    for rule in rule_names {
-        let fields: BTreeSet<&String> = cases
+/// A file cannot be read or does not load.
+pub fn rules(files: &[PathBuf], cases: &[Case]) -> anyhow::Result<(RuleSet, BTreeSet<String>)> {
+    let mut wanted: BTreeSet<&str> = cases.iter().map(|case| case.rule.as_str()).collect();
+    let (mut upstream, mut extra) = (Vec::new(), String::new());
+    for file in files {
+        let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        upstream.push(RuleFile {
+            name: file.display().to_string(),
+            text,
+        });
+        let loaded = RuleSet::load(&upstream).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+        let found: Vec<&str> = wanted
             .iter()
-            .filter(|case| case.rule == rule)
-            .filter_map(|case| case.body["expectedOutcome"]["outputFields"].as_object())
-            .flat_map(|fields| fields.keys())
+            .copied()
+            .filter(|name| loaded.rules.rule(name).is_some())
             .collect();
-        let output: String = fields.iter().map(|field| format!("{MARK}{field}=%{field}")).collect();
-        extra.push_str(&format!(
-            "- rule: {rule}\n  output: \"{output}{MARK}\"\n  override: {{output: append}}\n"
-        ));
+        if found.is_empty() && upstream.len() > 1 {
+            upstream.pop();
+        }
+        for name in found {
+            wanted.remove(name);
+            extra.push_str(&with_fields(name, cases));
+        }
     }
-    let upstream = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    let files = [("upstream.yaml", upstream), ("outputs.yaml", extra)].map(|(name, text)| RuleFile {
-        name: name.to_owned(),
-        text,
+    upstream.push(RuleFile {
+        name: "outputs.yaml".to_owned(),
+        text: extra,
     });
-    let loaded = RuleSet::load(&files).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
-    Ok(loaded.rules)
+    let loaded = RuleSet::load(&upstream).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    Ok((loaded.rules, wanted.into_iter().map(str::to_owned).collect()))
+}
+
+/// A rule that is enabled and says what its cases compare.
+fn with_fields(rule: &str, cases: &[Case]) -> String {
+    let fields: BTreeSet<&String> = cases
+        .iter()
+        .filter(|case| case.rule == rule)
+        .filter_map(|case| case.body["expectedOutcome"]["outputFields"].as_object())
+        .flat_map(|fields| fields.keys())
+        .collect();
+    let output: String = fields.iter().map(|field| format!("{MARK}{field}=%{field}")).collect();
+    let rule = Value::from(rule);
+    format!(
+        "- rule: {rule}\n  output: \"{output}{MARK}\"\n  enabled: true\n  override: {{output: append, enabled: replace}}\n"
+    )
 }
 
 impl Judge {

@@ -19,26 +19,35 @@ pub struct Case {
 /// Most combinations of one template.
 const MAX_CASES: usize = 10_000;
 
-/// Reads every suite file of a folder, sorted by name.
+/// Reads every suite file of a folder, sorted by name. What of them cannot be read comes back as the file and why.
 ///
 /// # Errors
-/// A file cannot be read, is no YAML, or lacks what a test must have.
-pub fn load(folder: &Path) -> anyhow::Result<Vec<Case>> {
+/// The folder cannot be listed.
+pub fn load(folder: &Path) -> anyhow::Result<(Vec<Case>, Vec<(String, String)>)> {
     let mut files: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
     files.retain(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml"));
     files.sort();
-    let mut cases = Vec::new();
+    let (mut cases, mut unread) = (Vec::new(), Vec::new());
     for file in files {
-        let text = fs::read_to_string(&file)?;
-        let document: Value =
-            serde_saphyr::from_str(&quote_placeholders(&text)).with_context(|| format!("read {}", file.display()))?;
-        for test in document["tests"].as_array().context("a suite has `tests`")? {
-            expand(test, &mut cases).with_context(|| format!("expand a test of {}", file.display()))?;
+        if let Err(error) = read(&file, &mut cases) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            unread.push((name, format!("{error:#}")));
         }
     }
-    Ok(cases)
+    Ok((cases, unread))
+}
+
+/// The cases of one file, up to the first test that lacks what a test must have.
+fn read(file: &Path, cases: &mut Vec<Case>) -> anyhow::Result<()> {
+    let text = fs::read_to_string(file)?;
+    let document: Value = serde_saphyr::from_str(&quote_placeholders(&text))?;
+    for test in document["tests"].as_array().context("a suite has `tests`")? {
+        let name = test["name"].as_str().unwrap_or("without a name");
+        expand(test, cases).with_context(|| format!("test {name}"))?;
+    }
+    Ok(())
 }
 
 /// A placeholder alone is no YAML: `%` begins a directive.
@@ -157,7 +166,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let text = "tests:\n  - name: t\n    rule: R\n    runIf: %{ item.when }\n    a: \"%{ item.x }\"\n    b: \"<%{item.y}>\"\n    cases:\n      - strategy: vector\n        values: {when: null, x: 1, y: z}\n      - strategy: matrix\n        values: {when: [null], x: [1, {}], y: [p, q]}\n";
         fs::write(folder.path().join("s.yaml"), text).expect("the folder is ours");
-        let cases = load(folder.path()).expect("the suite is whole");
+        fs::write(folder.path().join("broken.yaml"), "tests: [{name: only}]").expect("the folder is ours");
+        let (cases, unread) = load(folder.path()).expect("the folder is there");
+        assert_eq!(
+            unread,
+            [("broken.yaml".to_owned(), "test only: a test has a `rule`".to_owned())]
+        );
         let names: Vec<_> = cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(
             names,

@@ -10,7 +10,7 @@ use std::{
 use plimsoll_rules::{Diagnostic, DiagnosticSeverity, RuleFile, RuleSet};
 use serde_json::Value;
 
-use super::{Outcome, Results};
+use super::{Outcome, Results, captures};
 
 const SUITES: [(&str, &str); 4] = [
     ("regression tests: falco_tests.yaml", "falco_tests.yaml"),
@@ -19,23 +19,48 @@ const SUITES: [(&str, &str); 4] = [
     ("regression tests: Kubernetes audit", "falco_k8s_audit_tests.yaml"),
 ];
 
-pub(super) fn run(folder: &Path) -> Vec<(&'static str, Results)> {
-    SUITES
-        .into_iter()
-        .map(|(title, file)| (title, suite(folder, file)))
-        .collect()
+/// What became of all tests.
+pub(super) struct Regression {
+    /// By suite.
+    pub(super) suites: Vec<(&'static str, Results)>,
+    /// Of captures of system calls: name of the file, tests, and how they came out.
+    pub(super) by_capture: BTreeMap<String, Vec<(String, &'static str)>>,
 }
 
-fn suite(folder: &Path, file: &str) -> Results {
+pub(super) fn run(folder: &Path) -> Regression {
+    let mut by_capture = BTreeMap::new();
+    let suites = SUITES
+        .into_iter()
+        .map(|(title, file)| (title, suite(folder, file, &mut by_capture)))
+        .collect();
+    Regression { suites, by_capture }
+}
+
+fn suite(folder: &Path, file: &str, by_capture: &mut BTreeMap<String, Vec<(String, &'static str)>>) -> Results {
     let text = fs::read_to_string(folder.join("regression").join(file)).expect("the data is as upstream wrote it");
     // The tag and the leading dots are the test driver's own.
     let text = text.replace("!mux", "");
     let tests: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
     let tests = tests["trace_files"].as_object().expect("a mapping").clone();
-    tests
-        .iter()
-        .map(|(name, test)| (name.clone(), judge(folder, test)))
-        .collect()
+    let mut results = Results::new();
+    for (name, test) in &tests {
+        let outcome = judge(folder, test);
+        let is_replay = test.get("validate_rules_file").is_none();
+        if let Some(path) = test["trace_file"]
+            .as_str()
+            .filter(|path| is_replay && path.ends_with(".scap"))
+        {
+            let word = match &outcome {
+                Outcome::Holds => "holds",
+                Outcome::Differs(_) => "differs",
+                Outcome::NotJudged(_) => "not judged",
+            };
+            let file = path.rsplit('/').next().unwrap_or(path).to_owned();
+            by_capture.entry(file).or_default().push((name.clone(), word));
+        }
+        results.push((name.clone(), outcome));
+    }
+    results
 }
 
 fn judge(folder: &Path, test: &Value) -> Outcome {
@@ -52,7 +77,11 @@ fn judge(folder: &Path, test: &Value) -> Outcome {
         }
     }
     if files.is_empty() {
-        return Outcome::NotJudged("no rule file of its own".to_owned());
+        // Upstream's own rules, as it ships them.
+        match read(folder, "falcosecurity-rules/falco_rules.yaml") {
+            Ok(found) => files.extend(found),
+            Err(why) => return Outcome::NotJudged(why),
+        }
     }
     if audit_capture(test).is_some() {
         files.insert(0, gone_since());
@@ -77,10 +106,7 @@ fn judge(folder: &Path, test: &Value) -> Outcome {
     }
     let expects_failure = test["exit_status"].as_i64().is_some_and(|status| status != 0);
     match result {
-        Ok(_) if !expects_failure => {
-            Outcome::NotJudged("its rules load; the capture that it replays is libscap's format".to_owned())
-        }
-        Ok(_) => Outcome::NotJudged("asks about the command line".to_owned()),
+        Ok(_) => captures::judge(folder, test, &files),
         Err(_) if expects_failure => Outcome::Holds,
         Err(errors) => Outcome::Differs(format!("does not load: {}", listed(&errors))),
     }
@@ -135,7 +161,7 @@ fn listed(diagnostics: &[Diagnostic]) -> String {
     lines.join("; ")
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub(super) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Array(items) => items
