@@ -91,7 +91,7 @@ boot() { # VERSION SECURITY_MODULES EXPECTED_MECHANISM
 	timeout "${PLIMSOLL_KERNEL_TIMEOUT:-2400}" qemu-system-x86_64 -accel tcg -cpu qemu64,-cx16 -m 1536 -smp 2 -nographic -no-reboot -nodefaults -serial stdio \
 		-kernel "$work/$1/vmlinuz" -initrd "$work/$1/initramfs" \
 		-append "console=ttyS0 quiet panic=-1 lsm=$2 plimsoll_expect=$3${PLIMSOLL_KERNEL_ONLY:+ plimsoll_only=$PLIMSOLL_KERNEL_ONLY}" </dev/null >"$log" 2>&1 || true
-	tr -d '\r' <"$log" | sed -n '/^doctor begins$/,/^doctor ends/{/^doctor /!p}' >"$work/$1/doctor-$3.txt"
+	tr -d '\r' <"$log" | sed -n '/doctor begins$/,/^doctor ends/{/doctor \(begins\|ends\)/!p}' >"$work/$1/doctor-$3.txt"
 	grep -aE '^(test |test result|  (yes|NO|off) |SKIPPED|kernel )' "$log" | tr -d '\r' || true
 	if ! grep -aq '^plimsoll kernel tests: 0' "$log"; then
 		tail -n 60 "$log"
