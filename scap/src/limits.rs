@@ -18,3 +18,5 @@ pub(crate) const MAX_PENDING: usize = 65_536;
 pub(crate) const MAX_LIBRARIES: usize = 512;
 /// Containers of one capture.
 pub(crate) const MAX_CONTAINERS: usize = 16_384;
+/// Labels of one container, and mounts.
+pub(crate) const MAX_DETAILS: usize = 1_024;

@@ -3,8 +3,11 @@
 use std::{fs, io::Write, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
-use plimsoll_model::{CallObject, NoteKind};
-use plimsoll_runtime::raw::{RawEvent, RawKind};
+use plimsoll_model::{CallObject, EventKind, NoteKind};
+use plimsoll_runtime::{
+    agent::place,
+    raw::{RawEvent, RawKind},
+};
 
 use super::*;
 use crate::made::{Process, block, connection, descriptors, event, file, machine, old_event, processes, section};
@@ -267,7 +270,35 @@ fn the_first_bytes_say_whose_a_recording_is() {
     assert!(open(&folder.path().join("none")).is_err());
 }
 
-/// Upstream's captures: events of each kind as `sysdig -r` would list them, counted from the blocks by another program.
+#[test]
+fn rules_see_processes_with_their_ancestors_and_containers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.scap");
+    let name = format!(r#"{{"container":{{"id":"{}","type":0,"name":"web"}}}}"#, &ID[..12]);
+    let bytes = with(&[
+        told::a_child_and_its_program(),
+        event(30, 1, 315, &[&long(0), b"/a\0", &[0; 4]]),
+        old_event(31, 40, 272, &[name.as_bytes()]),
+    ]);
+    fs::write(&path, bytes).unwrap();
+    let mut placed = Vec::new();
+    place(&*open(&path).unwrap(), |event| placed.push(event)).unwrap();
+    let exec = placed
+        .iter()
+        .find(|event| matches!(event.kind, EventKind::Exec { .. }))
+        .unwrap();
+    let names: Vec<&str> = exec.process.lineage().map(|process| process.comm.as_str()).collect();
+    assert_eq!(names, ["sh", "server", "init"]);
+    assert_eq!(exec.process.environment, ["HOME=/"]);
+    // What was found out later is true from the beginning.
+    assert_eq!(exec.container.as_ref().unwrap().name, "web");
+    assert!(exec.phase.is_some());
+    let last = placed.last().unwrap();
+    assert_eq!((last.process.comm.as_str(), &last.container), ("init", &None));
+}
+
+/// Upstream's captures. Processes and calls were counted from the blocks by another program; programs that are executed tell
+/// their environment too.
 #[test]
 fn upstreams_captures_are_read_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/falco");
@@ -298,4 +329,15 @@ fn upstreams_captures_are_read_whole() {
 }
 
 /// File, processes, events that a sensor of ours would have told.
-const CAPTURES: &[(&str, usize, usize)] = &[];
+const CAPTURES: &[(&str, usize, usize)] = &[
+    ("regression/trace_files/cat_write.scap", 40, 8),
+    ("regression/trace_files/connect_localhost.scap", 59, 4),
+    ("regression/trace_files/empty.scap", 64, 0),
+    ("regression/trace_files/open-multiple-files.scap", 61, 14),
+    ("regression/trace_files/ping_sendto.scap", 57, 0),
+    ("regression/trace_files/syscall.scap", 55, 4),
+    ("scap/curl_google.scap", 31, 99),
+    ("scap/curl_google_comments.scap", 31, 99),
+    ("scap/single_ipv6_conn.scap", 44, 9),
+    ("scap/test_ipv6_client.scap", 34, 11),
+];

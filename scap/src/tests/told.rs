@@ -286,6 +286,7 @@ fn sockets_are_followed_by_their_descriptors() {
 fn containers_get_the_names_that_falco_found() {
     let json = format!(
         r#"{{"container":{{"id":"{}","type":0,"name":"web","image":"nginx:1","imageid":"{ID}","privileged":true,
+        "Mounts":[{{"Source":"/srv","Destination":"/data","Mode":"","RW":true,"Propagation":"rprivate"}}],
         "labels":{{"io.kubernetes.pod.name":"p","io.kubernetes.pod.namespace":"n"}}}}}}"#,
         &ID[..12]
     );
@@ -304,4 +305,7 @@ fn containers_get_the_names_that_falco_found() {
         (container.privileged, container.pod.as_ref().unwrap().namespace.as_str()),
         (Some(true), "n")
     );
+    assert_eq!(container.details.labels.len(), 2);
+    let mount = &container.details.mounts[0];
+    assert_eq!((mount.destination.as_str(), mount.is_writable), ("/data", true));
 }

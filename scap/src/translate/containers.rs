@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Pod};
+use plimsoll_model::{Container, ContainerDetails, ContainerImage, ContainerMount, ContainerRuntime, Digest, Pod};
 use plimsoll_runtime::identity;
 use serde_json::Value;
 
 use super::{Parameters, Translation};
-use crate::limits::MAX_CONTAINERS;
+use crate::limits::{MAX_CONTAINERS, MAX_DETAILS};
 
 /// Stands for all cgroups of the host. Captures tell paths of cgroups and no numbers.
 pub(super) const HOST_CGROUP: u64 = 1;
@@ -62,7 +62,7 @@ impl Containers {
             init_pid: 0,
             privileged: None,
             pod: None,
-            details: plimsoll_model::ContainerDetails::default(),
+            details: ContainerDetails::default(),
         });
         if container.id.len() < id.len() {
             id.clone_into(&mut container.id);
@@ -110,6 +110,33 @@ impl Containers {
             let uid = label("uid").unwrap_or_default();
             container.pod = Some(Pod { name, namespace, uid });
         }
+        let details = &mut container.details;
+        if let Some(labels) = told["labels"].as_object() {
+            let mut all: Vec<(String, String)> = labels
+                .iter()
+                .take(MAX_DETAILS)
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect();
+            all.sort();
+            details.labels = all;
+        }
+        if let Some(mounts) = told["Mounts"].as_array() {
+            details.mounts = mounts.iter().take(MAX_DETAILS).map(mount).collect();
+        }
+        if let Some(id) = word("pod_sandbox_id") {
+            id.clone_into(&mut details.sandbox_id);
+        }
+    }
+}
+
+fn mount(told: &Value) -> ContainerMount {
+    let word = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+    ContainerMount {
+        source: word("Source"),
+        destination: word("Destination"),
+        mode: word("Mode"),
+        is_writable: told["RW"].as_bool() == Some(true),
+        propagation: word("Propagation"),
     }
 }
 
