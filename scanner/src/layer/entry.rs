@@ -1,5 +1,7 @@
 //! Paths as tar members write them in, absolute and normalised paths out.
 
+use std::{borrow::Cow, fmt::Write as _};
+
 use crate::limits::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 
 /// A member's path, made safe.
@@ -17,13 +19,10 @@ pub(crate) fn clean(bytes: &[u8]) -> Option<CleanPath> {
         return None;
     }
     let mut oddity = None;
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => std::borrow::Cow::Borrowed(text),
-        Err(_) => {
-            oddity = Some("path is not UTF-8");
-            String::from_utf8_lossy(bytes)
-        }
-    };
+    let text = text(bytes);
+    if matches!(text, Cow::Owned(_)) {
+        oddity = Some("path is not UTF-8: other bytes are written as `\\x`");
+    }
     if text.starts_with('/') {
         oddity = Some("path is absolute: taken as relative to the root");
     }
@@ -45,6 +44,23 @@ pub(crate) fn clean(bytes: &[u8]) -> Option<CleanPath> {
     }
     path.shrink_to_fit();
     (depth <= MAX_PATH_DEPTH).then_some(CleanPath { path, oddity })
+}
+
+/// A path or the target of a link as text. Bytes that are no UTF-8 become `\xHH`: two files whose names differ in them alone
+/// stay two.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len() + 3);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    Cow::Owned(text)
 }
 
 #[cfg(test)]
@@ -69,7 +85,9 @@ mod tests {
                 "{input}"
             );
         }
-        assert!(clean(b"a\xffb").unwrap().oddity.is_some());
+        let odd = clean(b"a\xff\xc3/b\xc3\xa9").unwrap();
+        assert_eq!(odd.path, "/a\\xff\\xc3/b\u{e9}");
+        assert!(odd.oddity.is_some());
         assert_eq!(clean(&[b'a'; MAX_PATH_BYTES + 1]), None);
         assert_eq!(clean("a/".repeat(MAX_PATH_DEPTH + 1).as_bytes()), None);
     }

@@ -128,7 +128,7 @@ impl<'a> Inventory<'a> {
             MemberKind::Symlink => {
                 entry.kind = FileKind::Symlink;
                 let target = &member.link[..member.link.len().min(crate::limits::MAX_PATH_BYTES)];
-                entry.link_target = Some(String::from_utf8_lossy(target).into_owned());
+                entry.link_target = Some(entry::text(target).into_owned());
             }
             MemberKind::Directory => entry.kind = FileKind::Directory,
             MemberKind::Device => entry.kind = FileKind::Device,

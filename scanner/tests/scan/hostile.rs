@@ -1,6 +1,6 @@
 //! Archives that lie, end early or want all memory: an error or a note, never a panic, never a clean result.
 
-use std::{fs, io::Write as _};
+use std::fs;
 
 use plimsoll_model::NoteKind;
 use plimsoll_scanner::ScanError;
@@ -38,6 +38,23 @@ fn a_docker_archive_cut_anywhere_is_never_taken_for_whole() {
                 "cut at {cut} of {} went unnoticed",
                 whole.len()
             ),
+        }
+    }
+}
+
+#[test]
+fn a_small_docker_archive_is_cut_at_every_byte() {
+    let whole = docker_archive(&[Layer::new().file("a", "1").tar()]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    let target = format!("docker-archive:{}", path.display());
+    fs::write(&path, &whole).unwrap();
+    let expected = listing(&scan_target(&target).unwrap());
+    for cut in 0..whole.len() - 1024 {
+        fs::write(&path, &whole[..cut]).unwrap();
+        if let Ok(scan) = scan_target(&target) {
+            let is_told = !incomplete(&scan.notes).is_empty();
+            assert!(is_told || listing(&scan) == expected, "cut at {cut} went unnoticed");
         }
     }
 }
@@ -131,26 +148,77 @@ fn content_that_is_not_what_its_digest_says_ends_the_scan() {
     assert!(error.to_string().contains("uncompressed content"), "{error}");
 }
 
-#[test]
-fn a_bomb_is_a_limit() {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder
-        .write_all(&Layer::new().file("small", "1").tar()[..1024])
-        .unwrap();
+/// A small file, and the beginning of one of a tebibyte.
+fn write_bomb(out: &mut dyn std::io::Write) {
+    out.write_all(&Layer::new().file("small", "1").tar()[..1024]).unwrap();
     let mut header = tar::Header::new_gnu();
     header.set_path("zeros").unwrap();
     header.set_size(1 << 40);
     header.set_cksum();
-    encoder.write_all(header.as_bytes()).unwrap();
+    out.write_all(header.as_bytes()).unwrap();
     for _ in 0..300 {
-        encoder.write_all(&[0; 1 << 20]).unwrap();
+        out.write_all(&[0; 1 << 20]).unwrap();
     }
-    let mut blob = Blob::gzip(b"");
-    blob.bytes = encoder.finish().unwrap();
-    let scan = oci(&[blob]).scan().unwrap();
-    let notes = incomplete(&scan.notes);
-    assert!(notes.iter().any(|note| note.kind == NoteKind::Limit), "{notes:?}");
-    assert!(paths(&scan).contains(&"/small"));
+}
+
+#[test]
+fn a_bomb_is_a_limit() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    write_bomb(&mut gzip);
+    let mut zstd = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    write_bomb(&mut zstd);
+    for (mut blob, bytes) in [
+        (Blob::gzip(b""), gzip.finish().unwrap()),
+        (Blob::zstd(b""), zstd.finish().unwrap()),
+    ] {
+        blob.bytes = bytes;
+        let scan = oci(&[blob]).scan().unwrap();
+        let notes = incomplete(&scan.notes);
+        assert!(notes.iter().any(|note| note.kind == NoteKind::Limit), "{notes:?}");
+        assert!(paths(&scan).contains(&"/small"));
+    }
+}
+
+#[test]
+fn a_file_of_holes_is_not_filled() {
+    let tar = Layer::new().with(|builder| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNUSparse);
+        header.set_path("holes").unwrap();
+        header.set_size(0);
+        header.as_gnu_mut().unwrap().set_real_size(1 << 50);
+        header.set_cksum();
+        builder.append(&header, &b""[..]).unwrap();
+    });
+    let scan = oci(&[Blob::gzip(&tar.file("after", "1").tar())]).scan().unwrap();
+    assert!(!incomplete(&scan.notes).is_empty(), "{:?}", scan.notes);
+    assert!(paths(&scan).contains(&"/after"));
+}
+
+#[test]
+fn names_that_are_no_utf8_are_told_and_stay_apart() {
+    let member = |layer: Layer, name: &[u8], kind, target: &[u8]| {
+        layer.with(|builder| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_mode(0o644);
+            header.set_size(0);
+            header.as_old_mut().name[..name.len()].copy_from_slice(name);
+            header.as_old_mut().linkname[..target.len()].copy_from_slice(target);
+            header.set_cksum();
+            builder.append(&header, &b""[..]).unwrap();
+        })
+    };
+    let layer = member(Layer::new(), b"srv/a\xfe", tar::EntryType::Regular, b"");
+    let layer = member(layer, b"srv/a\xff", tar::EntryType::Regular, b"");
+    let layer = member(layer, b"srv/link", tar::EntryType::Symlink, b"a\xff");
+    let layer = member(layer, b"srv/second", tar::EntryType::Link, b"srv/a\xff");
+    let scan = oci(&[Blob::gzip(&layer.tar())]).scan().unwrap();
+    assert_eq!(paths(&scan), [r"/srv/a\xfe", r"/srv/a\xff", "/srv/link", "/srv/second"]);
+    assert_eq!(listing(&scan)["/srv/link"], r"link:a\xff");
+    let told = scan.notes.iter().filter(|note| note.detail.contains("UTF-8")).count();
+    assert_eq!(told, 2, "{:?}", scan.notes);
+    assert!(incomplete(&scan.notes).is_empty(), "{:?}", scan.notes);
 }
 
 #[test]
