@@ -1,7 +1,6 @@
 //! The agent: sensors, identity, pipeline and sinks on their threads, from start to the last alert.
 
 use std::{
-    fs,
     path::PathBuf,
     sync::{
         Arc,
@@ -44,7 +43,7 @@ mod watch;
 mod tests;
 
 use delivery::Delivery;
-use open::{boot_offset_ns_now, node_name, open_images, open_more_images, open_outputs, vitals_of};
+use open::{boot_id, boot_offset_ns_now, node_name, open_images, open_more_images, open_outputs, vitals_of};
 use reload::{NewRules, Reloader};
 use run::Run;
 
@@ -140,15 +139,10 @@ pub fn run_controlled(
     let (mut images, mut notes) = open_images(&options.images)?;
     let filter = Filter::for_rules(&options.rules);
     let boot_offset_ns = boot_offset_ns_now();
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
+    let boot_id = boot_id();
     let node = options.node.unwrap_or_else(node_name);
-    let mut recorder = match &options.record {
-        Some(path) => Some(record::Recorder::create(path, &boot_id, boot_offset_ns, &node)?),
-        None => None,
-    };
+    let record = |path: &PathBuf| record::Recorder::create(path, &boot_id, boot_offset_ns, &node);
+    let mut recorder = options.record.as_ref().map(record).transpose()?;
     let is_learning = options.logbook.as_ref().is_some_and(|logbook| logbook.learn.is_some());
     let logbook = options.logbook.map(|logbook| Saver::open(logbook, &node, true));
     let tells_all = options.record.is_some() || is_learning;
@@ -203,8 +197,8 @@ pub fn run_controlled(
     run.say_notes(&notes);
     run.open_logbook(logbook);
     run.seed(existing, processes, recorder.as_mut());
-    // Types of the kernel, scan reports as text, rules as they were read: all that is done with.
-    load::give_back();
+    // Types of the kernel, scan reports as text, rules as they were read, and who read them: all that is done with.
+    load::give_back_start();
     let stop = controls.stop;
     run.write_vitals();
     let _served = controls.listeners.start(&vitals).map_err(AgentError::Thread)?;

@@ -1,8 +1,8 @@
 //! Object files in, loaded and attached programs out.
 
 use std::{
-    fs::{self, File},
-    os::fd::{AsFd, AsRawFd},
+    fs::File,
+    os::fd::AsFd,
     path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
     thread,
@@ -23,12 +23,16 @@ use crate::{
     sensor::{GUARDS, Hook, Plan, Program, SensorError},
 };
 
+mod ahead;
 mod memory;
+mod misses;
 mod tracefs;
 
-pub(crate) use memory::give_back;
+pub(crate) use memory::{give_back, give_back_start};
+pub(crate) use misses::Misses;
 pub(crate) use tracefs::keep_in_sight;
 
+use ahead::load_ahead;
 use tracefs::with_tracefs;
 
 static SENSORS: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensors.bpf.o"));
@@ -141,20 +145,6 @@ fn byte(value: u8) -> &'static u8 {
     }
 }
 
-/// Times that a program could not run because the hook was entered again, on the same processor, before it was done:
-/// events that nobody else counts. Zero on kernels before 5.12, which do not say.
-pub(crate) fn count_misses(object: &Ebpf) -> u64 {
-    object
-        .programs()
-        .filter_map(|(_, program)| {
-            let info =
-                fs::read_to_string(format!("/proc/self/fdinfo/{}", program.fd().ok()?.as_fd().as_raw_fd())).ok()?;
-            info.lines()
-                .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse::<u64>().ok())
-        })
-        .sum()
-}
-
 /// What the functions behind system calls are called; they take the caller's registers.
 const CALL_PREFIX: &str = if cfg!(target_arch = "x86_64") {
     "__x64_sys_"
@@ -167,13 +157,6 @@ const TASK_ITERATOR: &str = "on_task";
 /// Loads the sensors' object and attaches what `plan` says; the task iterator is loaded and started when it is asked for.
 pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTypes) -> Result<Ebpf, SensorError> {
     let mut object = types.load(SENSORS, Some(constants))?;
-    let iterator: &mut Iter = find(&mut object, TASK_ITERATOR)?;
-    iterator
-        .load("task", &types.hooks)
-        .map_err(|error| SensorError::Attach {
-            program: TASK_ITERATOR,
-            reason: explain(&error),
-        })?;
     // Two needs can share a program.
     let mut programs: Vec<Program> = Vec::new();
     let guards = GUARDS.iter().filter(|guard| match guard.hook {
@@ -186,6 +169,12 @@ pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTyp
             programs.push(*program);
         }
     }
+    load_ahead(&mut object, &programs, types);
+    let iterator: &mut Iter = find(&mut object, TASK_ITERATOR)?;
+    once_loaded(iterator.load("task", &types.hooks)).map_err(|error| SensorError::Attach {
+        program: TASK_ITERATOR,
+        reason: explain(&error),
+    })?;
     let cgroup_root = plan.cgroup_root.as_deref();
     with_tracefs(
         programs
@@ -269,7 +258,7 @@ fn attach(
     let result = match program.hook {
         Hook::Lsm(hook) => {
             let lsm: &mut Lsm = find(object, program.name)?;
-            let link = lsm.load(hook, &types.hooks).and_then(|()| lsm.attach());
+            let link = once_loaded(lsm.load(hook, &types.hooks)).and_then(|()| lsm.attach());
             match link {
                 Ok(id) if is_guard && may_pin => {
                     let link = lsm.take_link(id).map_err(|error| refused(explain(&error)))?;
@@ -281,19 +270,16 @@ fn attach(
         }
         Hook::Fexit(function) => {
             let fexit: &mut FExit = find(object, program.name)?;
-            fexit
-                .load(function, &types.hooks)
-                .and_then(|()| fexit.attach().map(drop))
+            once_loaded(fexit.load(function, &types.hooks)).and_then(|()| fexit.attach().map(drop))
         }
         Hook::SystemCall(call) => {
             let fexit: &mut FExit = find(object, program.name)?;
-            fexit
-                .load(&format!("{CALL_PREFIX}{call}"), &types.hooks)
+            once_loaded(fexit.load(&format!("{CALL_PREFIX}{call}"), &types.hooks))
                 .and_then(|()| fexit.attach().map(drop))
         }
         Hook::BtfTracepoint(tracepoint) => {
             let tracing: &mut BtfTracePoint = find(object, program.name)?;
-            let link = tracing.load(tracepoint, &types.hooks).and_then(|()| tracing.attach());
+            let link = once_loaded(tracing.load(tracepoint, &types.hooks)).and_then(|()| tracing.attach());
             match link {
                 Ok(id) if is_guard && may_pin => {
                     let link = tracing.take_link(id).map_err(|error| refused(explain(&error)))?;
@@ -327,14 +313,11 @@ fn attach_to_cgroups(
     let cgroup = File::open(path).map_err(|error| refused(format!("open {}: {error}", path.display())))?;
     if program.hook == Hook::CgroupSock {
         let hook: &mut CgroupSock = find(object, program.name)?;
-        let link = hook
-            .load()
-            .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single));
+        let link = once_loaded(hook.load()).and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single));
         return link.map(drop).map_err(|error| refused(explain(&error)));
     }
     let hook: &mut CgroupSockAddr = find(object, program.name)?;
-    let id = hook
-        .load()
+    let id = once_loaded(hook.load())
         .and_then(|()| hook.attach(cgroup.as_fd(), CgroupAttachMode::Single))
         .map_err(|error| refused(explain(&error)))?;
     if may_pin {
@@ -345,7 +328,7 @@ fn attach_to_cgroups(
     Ok(())
 }
 
-/// One program may be attached to several tracepoints.
+/// Programs are loaded ahead, and one may be attached to several tracepoints.
 fn once_loaded(result: Result<(), ProgramError>) -> Result<(), ProgramError> {
     match result {
         Err(ProgramError::AlreadyLoaded) => Ok(()),

@@ -85,6 +85,7 @@ pub struct Eyes {
     environment: Environment,
     /// Holds programs and links.
     object: Ebpf,
+    misses: load::Misses,
 }
 
 /// Events that did not arrive since the start.
@@ -175,6 +176,7 @@ impl Eyes {
             counted_at: Instant::now(),
             recent_exits: RecentExits::default(),
             environment: filter.environment.clone(),
+            misses: load::Misses::open(&object),
             object,
         })
     }
@@ -266,7 +268,7 @@ impl Eyes {
             let counters = self.lost_by_kernel.get(&index, 0).map_err(refused("lost"))?;
             *sum = counters.iter().sum();
         }
-        self.losses.missed = load::count_misses(&self.object);
+        self.losses.missed = self.misses.count();
         Ok(())
     }
 

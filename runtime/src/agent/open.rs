@@ -112,6 +112,12 @@ pub(super) fn boot_offset_ns_now() -> u64 {
     wall_clock_ns().saturating_sub(crate::read::boot_time_ns())
 }
 
+/// Number of this boot, which the kernel makes up; empty when it does not say.
+pub(super) fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
 /// The machine's own name.
 pub(super) fn node_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

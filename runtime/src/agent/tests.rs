@@ -9,7 +9,7 @@ use plimsoll_model::Alert;
 
 use super::*;
 use crate::{
-    capture::{Item, Writer},
+    capture::{Item, Recorded, Writer},
     scene::{BASH, DASH, ENTRY, REDIS, Scene, digest, redis_report},
 };
 
@@ -79,7 +79,7 @@ fn a_capture_gives_the_same_alerts_every_time() {
     let run = || {
         let (memory, notices) = (Memory::default(), Arc::default());
         let options = options(folder.path(), vec![Box::new(memory.clone())], &notices);
-        let summary = replay(options, &capture).unwrap();
+        let summary = replay(options, &Recorded::new(&capture)).unwrap();
         assert_eq!(summary.undelivered, 0);
         assert_eq!(summary.counts.alerts, 2);
         let notices = notices.lock().unwrap().clone();
@@ -124,7 +124,7 @@ fn what_ran_before_the_recording_is_judged_in_a_replay_too() {
     .unwrap();
     let (memory, notices) = (Memory::default(), Arc::default());
     let options = options(folder.path(), vec![Box::new(memory.clone())], &notices);
-    replay(options, &capture).unwrap();
+    replay(options, &Recorded::new(&capture)).unwrap();
     let alerts = memory.0.lock().unwrap();
     let titles: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();
     assert_eq!(titles, ["unexpected-connect"]);
@@ -146,7 +146,7 @@ fn what_a_sink_cannot_write_is_counted_and_said() {
     .unwrap();
     let notices = Arc::default();
     let options = options(folder.path(), vec![Box::new(Full)], &notices);
-    let summary = replay(options, &capture).unwrap();
+    let summary = replay(options, &Recorded::new(&capture)).unwrap();
     assert_eq!((summary.counts.alerts, summary.undelivered), (2, 2));
     let notices = notices.lock().unwrap();
     assert_eq!(
@@ -166,7 +166,7 @@ fn what_is_no_capture_is_an_error_that_names_the_file() {
         (path.clone(), "capture"),
         (folder.path().join("missing"), "open capture"),
     ] {
-        let error = replay(options(folder.path(), Vec::new(), &notices), &path)
+        let error = replay(options(folder.path(), Vec::new(), &notices), &Recorded::new(&path))
             .unwrap_err()
             .to_string();
         assert!(

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// The same while two ring buffers are to be emptied.
 const SHORT_PATIENCE: Duration = Duration::from_millis(1);
 
+/// What happened before the end is read for this long at most.
+const LAST_READ_NS: u64 = 3_000_000_000;
+
 /// Batches that are read before rules change: many times what the ring buffer holds.
 const MAX_TURN_BATCHES: usize = 64;
 
@@ -113,6 +116,7 @@ struct Sight {
 impl Sight {
     /// Until the end.
     fn watch(&mut self, given: &Receiver<NewRules>, feed: &mut Feed, stop: &AtomicBool) -> Result<(), SensorError> {
+        let mut end_ns = None;
         loop {
             if self.next.is_none()
                 && let Ok(mut new) = given.try_recv()
@@ -122,11 +126,17 @@ impl Sight {
                     return Ok(());
                 }
             }
-            let is_last = stop.load(Ordering::Relaxed);
+            if stop.load(Ordering::Relaxed) {
+                end_ns.get_or_insert_with(boot_time_ns);
+            }
             let mut batch = Vec::new();
-            self.next_batch(is_last, &mut batch)?;
+            self.next_batch(&mut batch)?;
+            let is_end = self.next.is_none() && end_ns.is_some_and(|end_ns| is_over(&batch, end_ns));
+            if is_end {
+                // What was lost since it was last counted is to be known before the end.
+                self.eyes.count_losses(&mut batch)?;
+            }
             self.tell_losses(&feed.vitals);
-            let is_end = is_last && batch.is_empty() && self.next.is_none();
             if !feed.send(batch) {
                 return Ok(());
             }
@@ -166,14 +176,9 @@ impl Sight {
         }
     }
 
-    fn next_batch(&mut self, is_last: bool, batch: &mut Vec<RawEvent>) -> Result<(), SensorError> {
+    fn next_batch(&mut self, batch: &mut Vec<RawEvent>) -> Result<(), SensorError> {
         let Some((new, handover)) = &mut self.next else {
-            self.eyes.next_batch(PATIENCE, batch)?;
-            // What was lost since it was last counted is to be known before the end.
-            return match is_last {
-                true => self.eyes.count_losses(batch),
-                false => Ok(()),
-            };
+            return self.eyes.next_batch(PATIENCE, batch);
         };
         let (now_ns, mut said) = (boot_time_ns(), Vec::new());
         self.eyes.next_batch(SHORT_PATIENCE, &mut said)?;
@@ -194,6 +199,12 @@ impl Sight {
         }
         Ok(())
     }
+}
+
+/// Whether all that happened before the end has been read. What goes on happening would never let it end: the agent's own
+/// acts may be among it.
+fn is_over(batch: &[RawEvent], end_ns: u64) -> bool {
+    batch.iter().all(|event| event.time_ns > end_ns) || boot_time_ns() > end_ns + LAST_READ_NS
 }
 
 fn lost_in_queue(count: u64) -> RawEvent {

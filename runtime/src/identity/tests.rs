@@ -28,7 +28,7 @@ fn image(reference: &str, manifest: Option<&str>, config: Option<&str>) -> Optio
 
 #[test]
 fn recognises_engines_by_the_cgroups_path() {
-    use ContainerRuntime::{Containerd, Docker, Podman, Runc};
+    use ContainerRuntime::{Containerd, Docker, Nspawn, Podman, Runc};
     for (path, expected) in [
         (format!("/libpod_parent/libpod-{ID}"), Some((Podman, ID))),
         (
@@ -48,6 +48,24 @@ fn recognises_engines_by_the_cgroups_path() {
             format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope"),
             Some((Containerd, ID)),
         ),
+        (
+            format!("/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/crio-{ID}.scope"),
+            Some((Podman, ID)),
+        ),
+        (format!("/pod_123-456.slice/crio-conmon-{ID}.scope"), None),
+        (
+            r"/machine.slice/machine-deb\x2d12.scope/payload/system.slice/cron.service".to_owned(),
+            Some((Nspawn, r"deb\x2d12")),
+        ),
+        (
+            "/machine.slice/systemd-nspawn@web.service/payload".to_owned(),
+            Some((Nspawn, "web")),
+        ),
+        (
+            "/machine.slice/systemd-nspawn@web.service/supervisor".to_owned(),
+            Some((Runc, "supervisor")),
+        ),
+        (r"/machine.slice/machine-qemu\x2d1\x2dvm.scope".to_owned(), None),
         ("/default/r1".to_owned(), Some((Containerd, "r1"))),
         ("/victim".to_owned(), Some((Runc, "victim"))),
         ("/".to_owned(), None),
@@ -206,6 +224,145 @@ fn plain_runc_is_read_from_its_state_and_bundle() {
     assert_eq!((container.name.as_str(), container.init_pid), ("victim", 12));
     assert_eq!(container.image, image("bundle:victim", Some(MANIFEST), None));
     assert_eq!(identify(root.path(), 9, "/nobody", 1), None);
+}
+
+/// Keys and forms as CRI-O writes them (its `internal/annotations/internal.go`, and the `config.json` that `crictl inspect`
+/// shows of its own example pod).
+#[test]
+fn crio_says_pod_labels_and_volumes_in_annotations() {
+    let root = tempfile::tempdir().unwrap();
+    let sandbox = "1f04600dc6949359da68eee5fe7c4069706a567c07d1ef89fe3bbfdeac7a6dca";
+    let storage = "var/lib/containers/storage";
+    let volumes = r#"[{"container_path":"/etc/hosts","host_path":"/var/lib/kubelet/pods/43/etc-hosts","readonly":false},
+        {"container_path":"/etc/config","host_path":"/var/lib/kubelet/pods/43/config","readonly":true,"propagation":1}]"#;
+    let config = serde_json::json!({
+        "process": {"capabilities": {"bounding": ["CAP_NET_BIND_SERVICE", "CAP_KILL"]}},
+        "annotations": {
+            "io.container.manager": "cri-o",
+            "io.kubernetes.cri-o.ContainerType": "container",
+            "io.kubernetes.cri-o.ContainerID": ID,
+            "io.kubernetes.cri-o.ImageName": "quay.io/crio/redis:alpine",
+            "io.kubernetes.cri-o.ImageRef": CONFIG,
+            "io.kubernetes.cri-o.Labels": r#"{"tier":"backend","io.kubernetes.container.name":"redis"}"#,
+            "io.kubernetes.cri-o.SandboxID": sandbox,
+            "io.kubernetes.cri-o.SandboxName": "k8s_podsandbox1_shop_3f2b6c1e-8d4a-4f7b-9a2e-5c1d0e7f8a9b_1",
+            "io.kubernetes.cri-o.Volumes": volumes,
+        }
+    });
+    let of_sandbox = serde_json::json!({"annotations": {
+        "io.kubernetes.cri-o.ContainerType": "sandbox",
+        "io.kubernetes.cri-o.Labels": r#"{"app":"shop","io.kubernetes.pod.uid":"9"}"#,
+    }});
+    lay(
+        root.path(),
+        &[
+            (
+                &format!("{storage}/overlay-containers/containers.json"),
+                serde_json::json!([{"id": ID, "names": ["k8s_redis_podsandbox1_shop_3f2b_0"], "image": CONFIG}])
+                    .to_string(),
+            ),
+            (
+                &format!("{storage}/overlay-containers/{ID}/userdata/config.json"),
+                config.to_string(),
+            ),
+            (
+                &format!("{storage}/overlay-containers/{sandbox}/userdata/config.json"),
+                of_sandbox.to_string(),
+            ),
+        ],
+    );
+    let path = format!("/kubepods.slice/kubepods-pod1.slice/crio-{ID}.scope");
+    let container = identify(root.path(), 9, &path, 1).unwrap().container;
+    assert_eq!(container.runtime, ContainerRuntime::Crio);
+    assert_eq!((container.name.as_str(), container.privileged), ("redis", Some(false)));
+    assert_eq!(container.image, image("quay.io/crio/redis:alpine", None, Some(CONFIG)));
+    let pod = container.pod.unwrap();
+    assert_eq!(
+        (pod.name.as_str(), pod.namespace.as_str(), pod.uid.as_str()),
+        ("podsandbox1", "shop", "3f2b6c1e-8d4a-4f7b-9a2e-5c1d0e7f8a9b")
+    );
+    let details = container.details;
+    assert_eq!(details.sandbox_id, sandbox);
+    assert_eq!(details.pod_labels, [("app".to_owned(), "shop".to_owned())]);
+    assert!(
+        details.labels.contains(&("tier".to_owned(), "backend".to_owned())),
+        "{details:?}"
+    );
+    let mounts: Vec<_> = details
+        .mounts
+        .iter()
+        .map(|mount| {
+            (
+                mount.destination.as_str(),
+                mount.is_writable,
+                mount.propagation.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        mounts,
+        [("/etc/hosts", true, "rprivate"), ("/etc/config", false, "rslave")]
+    );
+}
+
+#[test]
+fn containerds_specification_tells_pod_mounts_and_rights() {
+    let root = tempfile::tempdir().unwrap();
+    let all = ["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_KILL"];
+    let spec = serde_json::json!({
+        "process": {"capabilities": {"bounding": all}},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/data", "type": "bind", "source": "/srv/data", "options": ["rbind", "rprivate", "ro"]},
+        ],
+        "annotations": {
+            "io.kubernetes.cri.container-name": "redis",
+            "io.kubernetes.cri.container-type": "container",
+            "io.kubernetes.cri.image-name": format!("r.example/redis@sha256:{MANIFEST}"),
+            "io.kubernetes.cri.sandbox-id": "5a5a",
+            "io.kubernetes.cri.sandbox-name": "redis-0",
+            "io.kubernetes.cri.sandbox-namespace": "shop",
+            "io.kubernetes.cri.sandbox-uid": "u",
+            "team": "blue",
+        }
+    });
+    let task = format!("run/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}");
+    lay(root.path(), &[(&format!("{task}/config.json"), spec.to_string())]);
+    let container = identify(root.path(), 9, &format!("/kubepods/burstable/pod12/{ID}"), 1)
+        .unwrap()
+        .container;
+    assert_eq!((container.name.as_str(), container.privileged), ("redis", Some(true)));
+    assert_eq!(container.pod.unwrap().namespace, "shop");
+    let details = container.details;
+    assert_eq!((details.sandbox_id.as_str(), details.mounts.len()), ("5a5a", 1));
+    assert_eq!(details.labels, [("team".to_owned(), "blue".to_owned())]);
+    let mount = &details.mounts[0];
+    assert_eq!(
+        (
+            mount.destination.as_str(),
+            mount.is_writable,
+            mount.propagation.as_str()
+        ),
+        ("/data", false, "rprivate")
+    );
+}
+
+#[test]
+fn a_machine_of_nspawn_is_named_as_systemd_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let text = "# This is private data. Do not parse.\nNAME=deb-12\nCLASS=container\nLEADER=4711\n".to_owned();
+    lay(root.path(), &[("run/systemd/machines/deb-12", text)]);
+    let path = r"/machine.slice/machine-deb\x2d12.scope/payload";
+    let container = identify(root.path(), 9, path, 1).unwrap().container;
+    assert_eq!((container.id.as_str(), container.init_pid), ("deb-12", 4711));
+    assert_eq!((container.runtime, container.image), (ContainerRuntime::Nspawn, None));
+    let unregistered = identify(
+        root.path(),
+        9,
+        "/machine.slice/systemd-nspawn@web.service/payload/init.scope",
+        1,
+    );
+    assert_eq!(unregistered.unwrap().container.name, "web");
 }
 
 #[test]

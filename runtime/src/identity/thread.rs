@@ -18,6 +18,7 @@ use super::{Case, Cgroups, Identified, accounts, identify, recognise};
 use crate::{
     images::{Images, KnownImage, Puller},
     limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_ROOT_WAIT, MAX_WATCHED, RECHECK, REPORT_REST},
+    load,
     output::ReportDesk,
 };
 
@@ -101,12 +102,16 @@ pub(crate) fn start(
         open: VecDeque::new(),
         running: VecDeque::new(),
         rechecked: Instant::now(),
+        rechecks: 0,
     };
     let handle = thread::Builder::new()
         .name("identity".to_owned())
         .spawn(move || lookup.run(&receiver))?;
     Ok((Asker(sender), handle))
 }
+
+/// Rechecks between two times that freed memory is given back.
+const GIVE_BACK_EVERY: u64 = 100;
 
 struct Lookup<A> {
     cgroups: Cgroups,
@@ -118,6 +123,8 @@ struct Lookup<A> {
     /// Containers that run, oldest first: the report of their image may come, or change.
     running: VecDeque<Running>,
     rechecked: Instant,
+    /// How often.
+    rechecks: u64,
 }
 
 /// A question that has no answer yet.
@@ -180,6 +187,10 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
     /// Looks for reports that came or changed while their containers run. False: nobody listens any more.
     fn recheck(&mut self) -> bool {
         self.rechecked = Instant::now();
+        self.rechecks += 1;
+        if self.rechecks % GIVE_BACK_EVERY == 1 {
+            load::give_back();
+        }
         let mut notes = self.refresh(REPORT_REST);
         notes.extend(self.puller.iter().flat_map(Puller::notes));
         if !notes.is_empty() && !(self.answer)(0, Answer::Notes(notes)) {
