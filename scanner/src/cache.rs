@@ -11,7 +11,7 @@ mod tests;
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, BufReader, BufWriter, Read, Seek as _, Write},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -30,7 +30,7 @@ use crate::{
 /// Version of everything that looks into layers. **Raise it by one whenever a layer's result changes for the same bytes**:
 /// a watcher, what is kept for a cataloger or the profile, ELF facts, tar. Catalogers and checks that work on the merged
 /// tree run every time and need no new version. `cache::shape` fails its test when the stored shape changes without it.
-pub(crate) const ANALYZER_VERSION: u32 = 1;
+pub(crate) const ANALYZER_VERSION: u32 = 2;
 
 /// Compression of entries: writing must not slow the first scan down.
 const ZSTD_LEVEL: i32 = 1;
@@ -71,13 +71,13 @@ impl LayerCache {
             }
         }
         let path = self.place("layer", diff_id);
-        let packed = self.read(&path, MAX_CACHE_ENTRY_BYTES)?;
-        let layer = shape::unpack(&packed).filter(|layer| layer.diff_id == Some(*diff_id));
+        let file = File::open(&path).ok()?;
+        let layer = read_layer(&file).filter(|layer| layer.diff_id == Some(*diff_id));
         if layer.is_none() {
-            tracing::debug!(path = %path.display(), "cache entry cannot be used");
+            tracing::debug!(path = %path.display(), "cache entry is damaged");
             // Made again by who reads the layer now.
             let _ = fs::remove_file(&path);
-        } else if let Ok(file) = File::open(&path) {
+        } else {
             // Marks it as used; where that is not allowed, it only goes earlier.
             let _ = file.set_modified(SystemTime::now());
         }
@@ -92,7 +92,7 @@ impl LayerCache {
         };
         let place = self.place("layer", &diff_id);
         if !place.exists() {
-            self.write(&place, &shape::pack(layer, ZSTD_LEVEL)?)?;
+            self.write_with(&place, &|out| shape::pack(layer, ZSTD_LEVEL, out))?;
         }
         self.write(&self.place("blob", &layer.blob_digest), diff_id.encoded().as_bytes())?;
         self.evict()
@@ -123,6 +123,10 @@ impl LayerCache {
     }
 
     fn write(&self, place: &Path, content: &[u8]) -> io::Result<()> {
+        self.write_with(place, &|out| out.write_all(content))
+    }
+
+    fn write_with(&self, place: &Path, content: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let folder = self.versioned();
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -134,8 +138,17 @@ impl LayerCache {
                 .create_new(true)
                 .mode(0o600)
                 .open(&beside)?;
-            file.write_all(&Sha256::digest(content))?;
-            file.write_all(content)?;
+            // The digest's place, until it is known.
+            file.write_all(&[0; 32])?;
+            let mut out = BufWriter::with_capacity(BUFFER_BYTES, Hashing::new(&file));
+            content(&mut out)?;
+            let digest = out
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?
+                .hasher
+                .finalize();
+            file.rewind()?;
+            file.write_all(&digest)?;
             file.sync_all()?;
             fs::rename(&beside, place)
         })();
@@ -186,5 +199,52 @@ impl LayerCache {
             total -= bytes;
         }
         Ok(())
+    }
+}
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A layer from its file, if all of it is as it was written. What it says is not used before that is known.
+fn read_layer(mut file: &File) -> Option<Layer> {
+    let mut digest = [0; 32];
+    file.read_exact(&mut digest).ok()?;
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, Hashing::new(file.take(MAX_CACHE_ENTRY_BYTES)));
+    let layer = shape::unpack(&mut input)?;
+    io::copy(&mut input, &mut io::sink()).ok()?;
+    (input.into_inner().hasher.finalize()[..] == digest).then_some(layer)
+}
+
+/// Computes the digest of what passes.
+struct Hashing<T> {
+    inner: T,
+    hasher: Sha256,
+}
+
+impl<T> Hashing<T> {
+    fn new(inner: T) -> Self {
+        Self {
+            inner,
+            hasher: Sha256::new(),
+        }
+    }
+}
+
+impl<T: Read> Read for Hashing<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl<T: Write> Write for Hashing<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }

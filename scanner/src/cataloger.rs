@@ -166,18 +166,30 @@ pub(crate) fn sort_key(package: &Package) -> impl Ord + '_ {
 
 /// Package managers name paths as they unpacked them: `/bin/ls` is `/usr/bin/ls` where `/bin` is a link.
 fn own_files(tree: &mut Tree, packages: &[Package], from: usize) {
+    let mut claims = Vec::new();
     for (index, package) in packages.iter().enumerate().skip(from) {
         let index = u32::try_from(index).expect("MAX_PACKAGES fits");
-        for path in &package.files {
-            match tree.get(path).is_some() {
-                true => tree.set_package(path, index),
-                false => {
-                    if let Some(real) = resolve_folder(tree, path) {
-                        tree.set_package(&real, index);
-                    }
-                }
-            }
+        claims.extend(package.files.iter().map(|path| (path.as_str(), index)));
+    }
+    let unknown = tree.own(claims);
+    // In order, so that those of one folder follow one another.
+    let mut last: Option<(&str, Option<String>)> = None;
+    let mut real = Vec::new();
+    for (path, package) in unknown {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            continue;
+        };
+        if last.as_ref().is_none_or(|(last, _)| *last != folder) {
+            last = Some((folder, tree.resolve_path(folder)));
         }
+        if let Some((_, Some(found))) = &last
+            && found != folder
+        {
+            real.push((format!("{found}/{name}"), package));
+        }
+    }
+    if !real.is_empty() {
+        tree.own(real);
     }
 }
 
@@ -222,10 +234,4 @@ fn own_packages(tree: &Tree, packages: &mut [Package]) {
             packages[index].owner = Some(owner);
         }
     }
-}
-
-/// Follows the links of all components but the last.
-fn resolve_folder(tree: &Tree, path: &str) -> Option<String> {
-    let (folder, name) = path.rsplit_once('/')?;
-    Some(format!("{}/{name}", tree.resolve_path(folder)?))
 }

@@ -4,6 +4,7 @@ mod entry;
 mod header;
 mod inflate;
 mod inventory;
+mod kept;
 mod pax;
 mod sparse;
 mod stargz;
@@ -12,14 +13,14 @@ pub(crate) mod watch;
 
 use std::{
     io::{self, Read},
-    sync::{Arc, atomic::AtomicU64},
+    sync::atomic::AtomicU64,
 };
 
 use plimsoll_model::{Digest, FileEntry, Note, NoteKind};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::inflate::Compression;
 use self::inventory::Inventory;
+pub(crate) use self::{inflate::Compression, kept::Kept};
 use crate::progress::Progress;
 
 /// What layers of one image share.
@@ -41,7 +42,7 @@ pub(crate) enum LayerEntry {
     /// A file, folder, symbolic link, device or pipe.
     File {
         entry: Box<FileEntry>,
-        content: Option<Arc<[u8]>>,
+        content: Option<Kept>,
     },
     /// Another name of a file; `entry` has no content facts yet.
     HardLink { entry: Box<FileEntry>, target: String },

@@ -219,6 +219,13 @@ pub(crate) const MAX_FOLDER_NAMES: usize = 1_000_000;
 /// files.
 pub(crate) const MAX_CACHE_ENTRY_BYTES: u64 = 1 << 30;
 
+/// Bytes of one file's facts in it: what a Java archive says of those within is the longest.
+pub(crate) const MAX_CACHE_RECORD_BYTES: u64 = 32 << 20;
+
+/// Bytes that the program itself takes while it scans: the pages of its code and tables that are used, compiled patterns,
+/// and what the first and the last step need.
+pub(crate) const PROGRAM_BYTES: u64 = 20 << 20;
+
 /// Bytes of buffers that a layer takes while it is read: chunks, the decoder's window, what is known of an ELF file.
 pub(crate) const LAYER_BUFFER_BYTES: u64 = 4 << 20;
 

@@ -7,7 +7,7 @@ use plimsoll_model::{FileEntry, FileKind, Note, NoteKind};
 use crate::{
     Tree,
     cataloger::{self, Want},
-    layer::{Layer, LayerEntry, Whiteout},
+    layer::{Kept, Layer, LayerEntry, Whiteout},
 };
 
 /// Layers applied so far.
@@ -16,6 +16,21 @@ pub(crate) struct Merge {
     pub(crate) tree: Tree,
     pub(crate) versions: Versions,
     pub(crate) notes: Vec<Note>,
+    /// The folder of the entry before: archives have one folder's entries together.
+    folder: Option<Folder>,
+    /// Some entry's folder is in no layer: what has no entry may have something below it all the same.
+    has_gaps: bool,
+}
+
+/// Where a folder of a layer is in the tree.
+#[derive(Debug, Clone)]
+struct Folder {
+    /// As the layer has it.
+    written: String,
+    /// With all links followed.
+    real: String,
+    /// There is a folder at that path.
+    is_there: bool,
 }
 
 /// Every layer's version of the files that tell when a package came, base first.
@@ -26,6 +41,8 @@ impl Merge {
     /// (image-spec, layer.md#whiteouts).
     pub(crate) fn apply(&mut self, layer: Layer) {
         for whiteout in &layer.whiteouts {
+            // What the one before took away may have been a link, or the folder itself.
+            self.folder = None;
             match whiteout {
                 Whiteout::Opaque(folder) => {
                     if let Some(folder) = self.place(&format!("{folder}/.")) {
@@ -40,6 +57,7 @@ impl Merge {
                 }
             }
         }
+        self.folder = None;
         for entry in layer.entries {
             match entry {
                 LayerEntry::File { entry, content } => self.put(entry, content),
@@ -63,48 +81,86 @@ impl Merge {
         if folder.is_empty() && name != "." {
             return Some(path.to_owned());
         }
-        let Some(folder) = self.tree.resolve_path(folder) else {
-            let detail = "links of its folder form a loop: left out".to_owned();
-            self.notes.push(Note::new(NoteKind::Unreadable, path, detail));
-            return None;
-        };
+        let folder = self.folder(folder, path)?;
         Some(if name == "." {
-            folder
+            folder.real.clone()
         } else {
-            format!("{folder}/{name}")
+            format!("{}/{name}", folder.real)
         })
     }
 
-    fn put(&mut self, entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
-        if let Some(path) = self.place(&entry.path) {
-            self.put_at(path, entry, content);
+    /// The folder that a path of a layer is in.
+    fn folder(&mut self, written: &str, path: &str) -> Option<&Folder> {
+        if self.folder.as_ref().is_none_or(|last| last.written != written) {
+            let Some(real) = self.tree.resolve_path(written) else {
+                let detail = "links of its folder form a loop: left out".to_owned();
+                self.notes.push(Note::new(NoteKind::Unreadable, path, detail));
+                return None;
+            };
+            let found = self.tree.get(&real);
+            self.folder = Some(Folder {
+                written: written.to_owned(),
+                is_there: real.is_empty() || found.is_some_and(|found| found.kind == FileKind::Directory),
+                real,
+            });
         }
+        self.folder.as_ref()
     }
 
-    fn put_at(&mut self, path: String, mut entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
-        if path != entry.path {
-            entry.path = path;
-        }
-        if let Some(bytes) = &content
+    fn put(&mut self, mut entry: Box<FileEntry>, content: Option<Kept>) {
+        let Some((written, name)) = entry.path.rsplit_once('/') else {
+            return;
+        };
+        let is_there = match written.is_empty() {
+            true => true,
+            false => {
+                let Some(folder) = self.folder(written, &entry.path) else {
+                    return;
+                };
+                let is_there = folder.is_there;
+                if folder.real != written {
+                    entry.path = format!("{}/{name}", folder.real);
+                }
+                is_there
+            }
+        };
+        self.put_at(entry, content, is_there);
+    }
+
+    /// Puts an entry where its path says; `is_in_folder`: its parent is known to be a folder.
+    fn put_at(&mut self, entry: Box<FileEntry>, content: Option<Kept>, is_in_folder: bool) {
+        if let Some(bytes) = content.as_ref().and_then(Kept::plain)
             && cataloger::wants(&entry.path) == Some(Want::EveryVersion)
         {
             let versions = self.versions.entry(entry.path.clone()).or_default();
             versions.push((entry.layer, Arc::clone(bytes)));
         }
-        self.clear_way(&entry);
-        self.tree.insert_boxed(entry, content);
+        if !is_in_folder {
+            self.clear_parents(&entry);
+        }
+        let (kind, gap) = (entry.kind, self.has_gaps.then(|| entry.path.clone()));
+        let last = self.folder.as_ref();
+        let is_on_its_way = last.is_some_and(|last| is_within(&last.written, &entry.path));
+        let has_links = last.is_some_and(|last| last.written != last.real);
+        let old = self.tree.insert_boxed(entry, content);
+        // What cannot be below it goes.
+        let below = match &old {
+            Some(old) if old.kind == FileKind::Directory => Some(old.path.as_str()),
+            Some(_) => None,
+            None => gap.as_deref(),
+        };
+        if let Some(path) = below.filter(|_| kind != FileKind::Directory) {
+            self.tree.remove_below(path, |_| true);
+            self.folder = None;
+        }
+        let is_link = kind == FileKind::Symlink || old.is_some_and(|old| old.kind == FileKind::Symlink);
+        if is_on_its_way || (has_links && is_link) {
+            self.folder = None;
+        }
     }
 
-    /// What cannot exist beside the entry goes: all below it if it is no folder, and a parent that is no folder.
-    fn clear_way(&mut self, entry: &FileEntry) {
-        if entry.kind != FileKind::Directory
-            && self
-                .tree
-                .get(&entry.path)
-                .is_none_or(|old| old.kind == FileKind::Directory)
-        {
-            self.tree.remove_below(&entry.path, |_| true);
-        }
+    /// A parent that is no folder goes.
+    fn clear_parents(&mut self, entry: &FileEntry) {
         let mut parent = entry.path.as_str();
         while let Some(at) = parent.rfind('/').filter(|&at| at > 0) {
             parent = &parent[..at];
@@ -113,9 +169,11 @@ impl Merge {
                     let detail = "a file stands where this path needs a folder: the file was dropped".to_owned();
                     self.notes.push(Note::new(NoteKind::Hint, &entry.path, detail));
                     self.tree.remove_if(parent, |_| true);
+                    self.has_gaps = true;
+                    self.folder = None;
                 }
                 Some(_) => break,
-                None => {}
+                None => self.has_gaps = true,
             }
         }
     }
@@ -138,7 +196,14 @@ impl Merge {
         entry.elf.clone_from(&found.elf);
         entry.shebang.clone_from(&found.shebang);
         entry.has_capabilities |= found.has_capabilities;
-        let content = self.tree.shared_content(source.as_deref().unwrap_or_default());
-        self.put_at(path, entry, content);
+        let content = self.tree.kept(source.as_deref().unwrap_or_default());
+        entry.path = path;
+        self.put_at(entry, content, false);
     }
+}
+
+/// Whether a path is a folder's or that of something below it.
+fn is_within(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -26,8 +26,9 @@ pub struct ScanOptions<'a> {
     pub source: SourceOptions,
     /// Layers that are read at the same time, at least 1. Each takes two threads and about 2 MiB.
     pub parallel_layers: usize,
-    /// Bytes that contents and buffers may take; what does not fit is noted and not looked into. At least
-    /// [`MIN_MEMORY_BYTES`]; `None`: as much as the limits allow. The list of files is not counted: about 300 bytes each.
+    /// Bytes that the program, its buffers and the contents of files may take; a file that does not fit is noted and not
+    /// looked into. At least [`MIN_MEMORY_BYTES`]; `None`: contents as much as the limits allow. The list of files is not
+    /// counted: about 350 bytes each, with the package that owns it.
     pub memory_bytes: Option<u64>,
     /// Layers that were read before; `None`: everything is read.
     pub cache: Option<LayerCache>,
@@ -35,8 +36,11 @@ pub struct ScanOptions<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// The least memory that a scan can be given: buffers of two layers and the contents of a small image.
-pub const MIN_MEMORY_BYTES: u64 = 16 << 20;
+/// The least memory that a scan can be given: the program, buffers of two layers and the contents of a small image.
+pub const MIN_MEMORY_BYTES: u64 = 32 << 20;
+
+/// What a scan is given unless somebody says otherwise.
+pub const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
 
 /// What a scan learned.
 #[derive(Debug)]
@@ -93,6 +97,7 @@ pub fn scan(target: &Target<'_>, options: &ScanOptions<'_>) -> Result<Scan, Scan
         mut tree,
         versions,
         mut notes,
+        ..
     } = merge;
     let mut sbom = cataloger::run(&mut tree, &versions, image.is_source_tree(), &mut notes);
     licence::fill(&tree, &mut sbom);

@@ -1,7 +1,7 @@
 //! The merged tree of an image: what a container sees when it starts. Paths in, entries and kept contents out.
 
 use std::{
-    borrow::Borrow,
+    borrow::{Borrow, Cow},
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Bound,
@@ -11,7 +11,10 @@ use std::{
 use plimsoll_model::{FileEntry, FileKind};
 
 use crate::{
-    layer::watch::{Sighted, Sighting, Sightings},
+    layer::{
+        Kept,
+        watch::{Sighted, Sighting, Sightings},
+    },
     limits::MAX_LINKS,
 };
 
@@ -19,7 +22,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Tree {
     files: BTreeSet<ByPath>,
-    contents: BTreeMap<Arc<str>, Arc<[u8]>>,
+    contents: BTreeMap<Arc<str>, Kept>,
     sightings: Sightings,
 }
 
@@ -102,13 +105,18 @@ impl Tree {
     /// Content of the file at exactly this path, when the scan kept it: scripts, `/etc/passwd`, `/etc/group`,
     /// `ld.so.conf`, os-release and configuration files that a plugin asked for.
     pub fn content(&self, path: &str) -> Option<&[u8]> {
-        self.contents.get(path).map(AsRef::as_ref)
+        self.contents.get(path)?.plain().map(AsRef::as_ref)
     }
 
-    /// All entries whose content the scan kept, in path order.
+    /// The same for files of which there are so many that they are kept packed: dpkg's lists.
+    pub(crate) fn unpacked(&self, path: &str) -> Option<Cow<'_, [u8]>> {
+        self.contents.get(path)?.unpacked()
+    }
+
+    /// All entries whose content the scan kept, in path order; without those that [`Self::unpacked`] gives.
     pub(crate) fn contents(&self) -> impl Iterator<Item = (&FileEntry, &[u8])> {
         let kept = self.contents.iter();
-        kept.filter_map(|(path, content)| Some((self.get(path)?, content.as_ref())))
+        kept.filter_map(|(path, content)| Some((self.get(path)?, content.plain()?.as_ref())))
     }
 
     /// What watchers saw in a file's content while it streamed.
@@ -152,20 +160,27 @@ impl Tree {
 
     /// Puts an entry in, replacing what was at its path, with the content to keep.
     pub fn insert(&mut self, entry: FileEntry, content: Option<Arc<[u8]>>) {
-        self.insert_boxed(Box::new(entry), content);
+        self.insert_boxed(Box::new(entry), content.map(Kept::Plain));
     }
 
-    pub(crate) fn insert_boxed(&mut self, entry: Box<FileEntry>, content: Option<Arc<[u8]>>) {
-        match content {
-            Some(bytes) => self.contents.insert(entry.path.as_str().into(), bytes),
-            None => self.contents.remove(entry.path.as_str()),
-        };
-        self.files.replace(ByPath(entry));
+    /// The same; gives back what was there.
+    pub(crate) fn insert_boxed(&mut self, entry: Box<FileEntry>, content: Option<Kept>) -> Option<Box<FileEntry>> {
+        let new = content.map(|content| self.contents.insert(entry.path.as_str().into(), content));
+        let old = self.files.replace(ByPath(entry));
+        if let (None, Some(old)) = (new, &old) {
+            self.contents.remove(old.0.path.as_str());
+        }
+        old.map(|old| old.0)
     }
 
-    /// Content to be shared with another path: a hard link.
-    pub(crate) fn shared_content(&self, path: &str) -> Option<Arc<[u8]>> {
+    /// What was kept of the file at this path, to be shared with another path: a hard link.
+    pub(crate) fn kept(&self, path: &str) -> Option<Kept> {
         self.contents.get(path).cloned()
+    }
+
+    /// The same, as [`Self::content`] gives it, for another tree.
+    pub(crate) fn shared_content(&self, path: &str) -> Option<Arc<[u8]>> {
+        self.contents.get(path)?.plain().cloned()
     }
 
     /// Takes the entry at this path out if `condition` holds for it.
@@ -194,12 +209,27 @@ impl Tree {
         }
     }
 
-    /// Says which package owns the file at this path, unless one does already.
-    pub(crate) fn set_package(&mut self, path: &str, package: u32) {
-        if let Some(ByPath(mut entry)) = self.files.take(path) {
-            entry.package.get_or_insert(package);
-            self.files.insert(ByPath(entry));
-        }
+    /// Says which packages own which files; of several, the one with the smallest index. Gives back those of the claims
+    /// whose path is not in the tree. One walk over all files costs less than looking up each.
+    pub(crate) fn own<P: AsRef<str>>(&mut self, mut claims: Vec<(P, u32)>) -> Vec<(P, u32)> {
+        claims.sort_by(|a, b| (a.0.as_ref(), a.1).cmp(&(b.0.as_ref(), b.1)));
+        let mut claims = claims.into_iter().peekable();
+        let mut unknown = Vec::new();
+        let own = |mut file: ByPath| {
+            while let Some((path, package)) = claims.next_if(|(path, _)| path.as_ref() <= file.0.path.as_str()) {
+                if path.as_ref() == file.0.path {
+                    let owner = file.0.package.get_or_insert(package);
+                    *owner = package.min(*owner);
+                } else {
+                    unknown.push((path, package));
+                }
+            }
+            file
+        };
+        // In order already: putting it together anew looks nothing up.
+        self.files = std::mem::take(&mut self.files).into_iter().map(own).collect();
+        unknown.extend(claims);
+        unknown
     }
 
     /// Forgets contents that nobody reads any more.

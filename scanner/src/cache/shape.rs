@@ -1,31 +1,32 @@
-//! A layer in, bytes out, and back: lists as JSON, so that new fields of entries and sightings follow by themselves, and
-//! the kept contents behind it.
+//! A layer in, bytes out, and back, one entry after another: neither side ever holds more than the layer and one entry.
+//!
+//! After a header come as many whiteouts, sightings, notes and entries as it says; each is its length and its fields in
+//! postcard's format, and behind an entry stand the bytes that were kept of the file. All of it is one zstd frame.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead, BufReader, Read, Write},
     sync::Arc,
 };
 
-use plimsoll_model::{Digest, FileEntry, Note};
-use serde::{Deserialize, Serialize};
+use plimsoll_model::{Digest, ElfFacts, FileEntry, FileKind, Hardening, Note, SymbolUse};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    layer::{Compression, Layer, LayerEntry, Whiteout, watch::Sighted},
-    limits::MAX_CACHE_ENTRY_BYTES,
+    layer::{Compression, Kept, Layer, LayerEntry, Whiteout, watch::Sighted},
+    limits::{MAX_CACHE_ENTRY_BYTES, MAX_CACHE_RECORD_BYTES},
 };
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    blob_digest: Digest,
+struct Header {
+    blob_digest: [u8; 32],
     blob_bytes: u64,
     compression: StoredCompression,
-    diff_id: Digest,
+    diff_id: [u8; 32],
     size_bytes: u64,
-    entries: Vec<StoredEntry>,
-    whiteouts: Vec<Whiteout>,
-    sighted: Vec<Sighted>,
-    notes: Vec<Note>,
+    whiteouts: usize,
+    sighted: usize,
+    notes: usize,
+    entries: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,37 +37,59 @@ enum StoredCompression {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredEntry {
-    #[serde(rename = "e")]
-    entry: Box<FileEntry>,
-    /// Bytes of its content among the contents, in order.
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    content_bytes: Option<usize>,
+struct StoredEntry<'a> {
+    path: &'a str,
+    kind: FileKind,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    size_bytes: u64,
+    digest: Option<[u8; 32]>,
+    link_target: Option<&'a str>,
+    #[serde(borrow)]
+    elf: Option<StoredElf<'a>>,
+    shebang: Option<&'a str>,
+    has_capabilities: bool,
+    /// Its content, which follows.
+    content: Option<StoredContent>,
     /// Target of a hard link.
-    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
+    target: Option<&'a str>,
 }
 
-/// Bytes for one layer.
-pub(super) fn pack(layer: &Layer, level: i32) -> io::Result<Vec<u8>> {
-    let json = document(layer)?;
-    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
-    encoder.write_all(&(json.len() as u64).to_le_bytes())?;
-    encoder.write_all(&json)?;
-    for entry in &layer.entries {
-        if let LayerEntry::File {
-            content: Some(content), ..
-        } = entry
-        {
-            encoder.write_all(content)?;
-        }
-    }
-    encoder.finish()
+#[derive(Serialize, Deserialize)]
+struct StoredContent {
+    /// Bytes that follow.
+    bytes: u64,
+    /// Bytes of the content, if what follows is its packed form.
+    size: Option<usize>,
 }
 
-/// All but the contents. A field that [`Layer`] gains does not compile here before it is stored, too.
-pub(super) fn document(layer: &Layer) -> io::Result<Vec<u8>> {
+#[derive(Serialize, Deserialize)]
+struct StoredElf<'a> {
+    interpreter: Option<&'a str>,
+    soname: Option<&'a str>,
+    #[serde(borrow)]
+    needed: Vec<&'a str>,
+    #[serde(borrow)]
+    run_path: Vec<&'a str>,
+    imports: SymbolUse,
+    is_static: bool,
+    is_position_independent: bool,
+    is_go: bool,
+    is_rust_auditable: bool,
+    hardening: Option<Hardening>,
+}
+
+/// Writes one layer. A field that [`Layer`] gains does not compile here before it is stored, too.
+pub(super) fn pack(layer: &Layer, level: i32, out: &mut dyn Write) -> io::Result<()> {
+    let mut encoder = zstd::stream::write::Encoder::new(out, level)?;
+    write(layer, &mut encoder)?;
+    encoder.finish()?;
+    Ok(())
+}
+
+/// The same before it is compressed.
+pub(super) fn write(layer: &Layer, out: &mut dyn Write) -> io::Result<()> {
     let Layer {
         blob_digest,
         blob_bytes,
@@ -78,23 +101,9 @@ pub(super) fn document(layer: &Layer) -> io::Result<Vec<u8>> {
         sighted,
         notes,
     } = layer;
-    let mut stored = Vec::with_capacity(entries.len());
-    for entry in entries {
-        stored.push(match entry {
-            LayerEntry::File { entry, content } => StoredEntry {
-                entry: entry.clone(),
-                content_bytes: content.as_ref().map(|content| content.len()),
-                target: None,
-            },
-            LayerEntry::HardLink { entry, target } => StoredEntry {
-                entry: entry.clone(),
-                content_bytes: None,
-                target: Some(target.clone()),
-            },
-        });
-    }
-    let document = Stored {
-        blob_digest: *blob_digest,
+    let mut record = Record::default();
+    let header = Header {
+        blob_digest: *blob_digest.as_bytes(),
         blob_bytes: *blob_bytes,
         compression: match compression {
             Compression::None => StoredCompression::None,
@@ -102,39 +111,135 @@ pub(super) fn document(layer: &Layer) -> io::Result<Vec<u8>> {
             Compression::Zstd => StoredCompression::Zstd,
             Compression::Unsupported(_) => return Err(io::ErrorKind::Unsupported.into()),
         },
-        diff_id: diff_id.ok_or(io::ErrorKind::InvalidInput)?,
+        diff_id: *diff_id.as_ref().ok_or(io::ErrorKind::InvalidInput)?.as_bytes(),
         size_bytes: *size_bytes,
-        entries: stored,
-        whiteouts: whiteouts.clone(),
-        sighted: sighted.clone(),
-        notes: notes.clone(),
+        whiteouts: whiteouts.len(),
+        sighted: sighted.len(),
+        notes: notes.len(),
+        entries: entries.len(),
     };
-    Ok(serde_json::to_vec(&document)?)
+    record.write(&header, out)?;
+    for whiteout in whiteouts {
+        record.write(whiteout, out)?;
+    }
+    for sighted in sighted {
+        record.write(sighted, out)?;
+    }
+    for note in notes {
+        record.write(note, out)?;
+    }
+    for entry in entries {
+        let (entry, content, target) = match entry {
+            LayerEntry::File { entry, content } => (entry, content.as_ref().map(stored_content), None),
+            LayerEntry::HardLink { entry, target } => (entry, None, Some(&**target)),
+        };
+        let (content, bytes) = content.unzip();
+        record.write(&stored(entry, content, target), out)?;
+        out.write_all(bytes.unwrap_or_default())?;
+    }
+    Ok(())
 }
 
-/// The layer again; `None` when the bytes are not what [`pack`] wrote.
-pub(super) fn unpack(packed: &[u8]) -> Option<Layer> {
-    let decoder = zstd::stream::read::Decoder::with_buffer(packed).ok()?;
-    let mut bytes = Vec::new();
-    decoder.take(MAX_CACHE_ENTRY_BYTES).read_to_end(&mut bytes).ok()?;
-    let (length, rest) = bytes.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    let json = rest.get(..length)?;
-    let mut contents = &rest[length..];
-    let stored: Stored = serde_json::from_slice(json).ok()?;
-    let mut entries = Vec::with_capacity(stored.entries.len());
-    for StoredEntry {
-        entry,
-        content_bytes,
+fn stored_content(kept: &Kept) -> (StoredContent, &[u8]) {
+    let (size, bytes) = match kept {
+        Kept::Plain(bytes) => (None, bytes),
+        Kept::Packed { size, bytes } => (Some(*size), bytes),
+    };
+    let bytes_stored = bytes.len() as u64;
+    (
+        StoredContent {
+            bytes: bytes_stored,
+            size,
+        },
+        bytes,
+    )
+}
+
+fn stored<'a>(entry: &'a FileEntry, content: Option<StoredContent>, target: Option<&'a str>) -> StoredEntry<'a> {
+    let FileEntry {
+        path,
+        kind,
+        mode,
+        uid,
+        gid,
+        size_bytes,
+        digest,
+        // Both are the image's, and not known to a layer.
+        layer: _,
+        package: _,
+        link_target,
+        elf,
+        shebang,
+        has_capabilities,
+    } = entry;
+    StoredEntry {
+        path,
+        kind: *kind,
+        mode: *mode,
+        uid: *uid,
+        gid: *gid,
+        size_bytes: *size_bytes,
+        digest: digest.as_ref().map(|digest| *digest.as_bytes()),
+        link_target: link_target.as_deref(),
+        elf: elf.as_deref().map(stored_elf),
+        shebang: shebang.as_deref(),
+        has_capabilities: *has_capabilities,
+        content,
         target,
-    } in stored.entries
-    {
-        let content = match content_bytes {
-            Some(bytes) => {
-                let (content, rest) = contents.split_at_checked(bytes)?;
-                contents = rest;
-                Some(Arc::from(content))
-            }
+    }
+}
+
+fn stored_elf(facts: &ElfFacts) -> StoredElf<'_> {
+    let ElfFacts {
+        interpreter,
+        soname,
+        needed,
+        run_path,
+        imports,
+        is_static,
+        is_position_independent,
+        is_go,
+        is_rust_auditable,
+        hardening,
+    } = facts;
+    StoredElf {
+        interpreter: interpreter.as_deref(),
+        soname: soname.as_deref(),
+        needed: needed.iter().map(String::as_str).collect(),
+        run_path: run_path.iter().map(String::as_str).collect(),
+        imports: *imports,
+        is_static: *is_static,
+        is_position_independent: *is_position_independent,
+        is_go: *is_go,
+        is_rust_auditable: *is_rust_auditable,
+        hardening: *hardening,
+    }
+}
+
+/// The layer again; `None` when the bytes are not what [`pack`] wrote. They need not be trusted.
+pub(super) fn unpack(packed: impl BufRead) -> Option<Layer> {
+    let decoder = zstd::stream::read::Decoder::with_buffer(packed).ok()?.single_frame();
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, decoder.take(MAX_CACHE_ENTRY_BYTES));
+    let layer = read(&mut input)?;
+    // What follows was not written by us.
+    input.fill_buf().is_ok_and(<[u8]>::is_empty).then_some(layer)
+}
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+fn read(input: &mut dyn Read) -> Option<Layer> {
+    let mut record = Record::default();
+    let header: Header = record.read(input)?;
+    let whiteouts: Vec<Whiteout> = record.list(header.whiteouts, input)?;
+    let sighted: Vec<Sighted> = record.list(header.sighted, input)?;
+    let notes: Vec<Note> = record.list(header.notes, input)?;
+    let mut entries = Vec::with_capacity(header.entries.min(MAX_RESERVED));
+    for _ in 0..header.entries {
+        let stored: StoredEntry<'_> = record.read(input)?;
+        let target = stored.target.map(str::to_owned);
+        let (entry, content) = entry(stored);
+        let content = match content {
+            Some(content) => Some(kept(&content, input)?),
             None => None,
         };
         entries.push(match target {
@@ -143,18 +248,103 @@ pub(super) fn unpack(packed: &[u8]) -> Option<Layer> {
         });
     }
     Some(Layer {
-        blob_digest: stored.blob_digest,
-        blob_bytes: stored.blob_bytes,
-        compression: match stored.compression {
+        blob_digest: Digest::from_bytes(header.blob_digest),
+        blob_bytes: header.blob_bytes,
+        compression: match header.compression {
             StoredCompression::None => Compression::None,
             StoredCompression::Gzip => Compression::Gzip,
             StoredCompression::Zstd => Compression::Zstd,
         },
-        diff_id: Some(stored.diff_id),
-        size_bytes: stored.size_bytes,
+        diff_id: Some(Digest::from_bytes(header.diff_id)),
+        size_bytes: header.size_bytes,
         entries,
-        whiteouts: stored.whiteouts,
-        sighted: stored.sighted,
-        notes: stored.notes,
+        whiteouts,
+        sighted,
+        notes,
     })
+}
+
+fn kept(stored: &StoredContent, input: &mut dyn Read) -> Option<Kept> {
+    let bytes = Arc::from(exactly(stored.bytes, Vec::new(), input)?);
+    Some(match stored.size {
+        Some(size) => Kept::Packed { size, bytes },
+        None => Kept::Plain(bytes),
+    })
+}
+
+fn entry(stored: StoredEntry<'_>) -> (Box<FileEntry>, Option<StoredContent>) {
+    let entry = FileEntry {
+        uid: stored.uid,
+        gid: stored.gid,
+        size_bytes: stored.size_bytes,
+        digest: stored.digest.map(Digest::from_bytes),
+        link_target: stored.link_target.map(str::to_owned),
+        elf: stored.elf.map(|elf| Box::new(facts(elf))),
+        shebang: stored.shebang.map(str::to_owned),
+        has_capabilities: stored.has_capabilities,
+        ..FileEntry::new(stored.path, stored.kind, stored.mode)
+    };
+    (Box::new(entry), stored.content)
+}
+
+fn facts(stored: StoredElf<'_>) -> ElfFacts {
+    let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
+    ElfFacts {
+        interpreter: stored.interpreter.map(str::to_owned),
+        soname: stored.soname.map(str::to_owned),
+        needed: owned(stored.needed),
+        run_path: owned(stored.run_path),
+        imports: stored.imports,
+        is_static: stored.is_static,
+        is_position_independent: stored.is_position_independent,
+        is_go: stored.is_go,
+        is_rust_auditable: stored.is_rust_auditable,
+        hardening: stored.hardening,
+    }
+}
+
+/// Items of a list for which there is room before they are seen: a damaged count must not take memory.
+const MAX_RESERVED: usize = 4096;
+
+/// The bytes of one item, in memory that is used again.
+#[derive(Default)]
+struct Record(Vec<u8>);
+
+impl Record {
+    fn write(&mut self, value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+        self.0.clear();
+        let bytes = postcard::to_extend(value, std::mem::take(&mut self.0)).map_err(io::Error::other)?;
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        out.write_all(&length.to_le_bytes())?;
+        out.write_all(&bytes)?;
+        self.0 = bytes;
+        Ok(())
+    }
+
+    fn read<'a, T: Deserialize<'a>>(&'a mut self, input: &mut dyn Read) -> Option<T> {
+        let mut length = [0; 4];
+        input.read_exact(&mut length).ok()?;
+        let length = u64::from(u32::from_le_bytes(length));
+        if length > MAX_CACHE_RECORD_BYTES {
+            return None;
+        }
+        self.0 = exactly(length, std::mem::take(&mut self.0), input)?;
+        postcard::from_bytes(&self.0).ok()
+    }
+
+    fn list<T: DeserializeOwned>(&mut self, count: usize, input: &mut dyn Read) -> Option<Vec<T>> {
+        let mut list = Vec::with_capacity(count.min(MAX_RESERVED));
+        for _ in 0..count {
+            list.push(self.read(input)?);
+        }
+        Some(list)
+    }
+}
+
+/// That many bytes, or nothing.
+fn exactly(length: u64, mut bytes: Vec<u8>, input: &mut dyn Read) -> Option<Vec<u8>> {
+    bytes.clear();
+    bytes.reserve_exact(usize::try_from(length.min(MAX_CACHE_RECORD_BYTES)).ok()?);
+    input.take(length).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 == length).then_some(bytes)
 }

@@ -176,7 +176,7 @@ fn listed_files(input: &Input<'_>, package: &Package, notes: &mut Vec<Note>) -> 
         format!("{INFO_FOLDER}{name}:{architecture}.list"),
         format!("{INFO_FOLDER}{name}.list"),
     ];
-    let Some(content) = candidates.iter().find_map(|path| input.tree.content(path)) else {
+    let Some(content) = candidates.iter().find_map(|path| input.tree.unpacked(path)) else {
         let detail = format!("no list of files for {name}: its files have no owner");
         notes.push(Note::new(NoteKind::Hint, INFO_FOLDER, detail));
         return Vec::new();

@@ -1,12 +1,12 @@
 //! Tar members in, entries with digest, ELF facts, shebang and kept content out.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use plimsoll_model::{Digest, FileEntry, FileKind, Note, NoteKind};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    LayerEntry, Shared, Whiteout, entry,
+    Kept, LayerEntry, Shared, Whiteout, entry,
     inflate::{Chunks, Content},
     tar::{Member, MemberKind, TarError, TarReader},
     watch::{self, Seen, Sighted, Watch},
@@ -167,7 +167,7 @@ impl<'a> Inventory<'a> {
         entry: &mut FileEntry,
         member: &Member,
         tar: &mut TarReader<Chunks>,
-    ) -> Result<Option<Arc<[u8]>>, TarError> {
+    ) -> Result<Option<Kept>, TarError> {
         entry.size_bytes = member
             .extents
             .as_ref()
@@ -363,7 +363,7 @@ impl<'e> Body<'e> {
         }
     }
 
-    fn finish(mut self, inventory: &mut Inventory<'_>) -> Option<Arc<[u8]>> {
+    fn finish(mut self, inventory: &mut Inventory<'_>) -> Option<Kept> {
         if !self.is_started {
             self.start(&[], inventory);
         }
@@ -390,7 +390,7 @@ impl<'e> Body<'e> {
             }
             inventory.see(self.entry, digest, seen);
         }
-        self.kept.map(Arc::from)
+        self.kept.map(|content| Kept::new(&self.entry.path, content))
     }
 }
 

@@ -11,7 +11,7 @@ use super::ScanOptions;
 use crate::{
     error::ScanError,
     layer::{self, Compression, Layer, LayerEntry, Shared},
-    limits::{LAYER_BUFFER_BYTES, MAX_KEPT_BYTES},
+    limits::{LAYER_BUFFER_BYTES, MAX_KEPT_BYTES, PROGRAM_BYTES},
     oci::{self, Config},
     source::{Image, LayerStream, Opened, SourceLayer},
 };
@@ -26,11 +26,16 @@ pub(super) struct Layers {
 
 /// Reads all layers.
 pub(super) fn read(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Layers, ScanError> {
+    let shares = Shares::new(
+        options.memory_bytes,
+        options.parallel_layers,
+        image.opened().layers.len(),
+    );
     let shared = Shared {
         progress: options.progress,
         entries: AtomicU64::new(0),
         kept_bytes: AtomicU64::new(0),
-        kept_limit: kept_limit(options),
+        kept_limit: shares.contents,
         is_source_tree: image.is_source_tree(),
     };
     let reader = Reader {
@@ -38,6 +43,7 @@ pub(super) fn read(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Layer
         opened: image.opened(),
         options,
         shared,
+        parallel: shares.layers,
     };
     if let Some(known) = reader.known_stream() {
         return Ok(known);
@@ -51,13 +57,31 @@ pub(super) fn read(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Layer
     }
 }
 
-/// What is left of the memory for contents, when every layer that is being read has its buffers.
-fn kept_limit(options: &ScanOptions<'_>) -> u64 {
-    let buffers = (options.parallel_layers as u64).saturating_mul(LAYER_BUFFER_BYTES);
-    let memory = options.memory_bytes.map(|bytes| bytes.max(super::MIN_MEMORY_BYTES));
-    memory.map_or(MAX_KEPT_BYTES, |bytes| {
-        bytes.saturating_sub(buffers).min(MAX_KEPT_BYTES)
-    })
+/// How memory is shared out.
+struct Shares {
+    /// Layers that are read at the same time, at least 1: their buffers take at most half of what the program leaves.
+    layers: usize,
+    /// Bytes that are left for contents.
+    contents: u64,
+}
+
+impl Shares {
+    fn new(memory_bytes: Option<u64>, parallel_layers: usize, layers: usize) -> Self {
+        let layers = parallel_layers.min(layers).max(1);
+        let Some(bytes) = memory_bytes else {
+            return Self {
+                layers,
+                contents: MAX_KEPT_BYTES,
+            };
+        };
+        let left = bytes.max(super::MIN_MEMORY_BYTES) - PROGRAM_BYTES;
+        let most = usize::try_from(left / 2 / LAYER_BUFFER_BYTES).unwrap_or(usize::MAX);
+        let layers = layers.min(most).max(1);
+        Self {
+            layers,
+            contents: (left - layers as u64 * LAYER_BUFFER_BYTES).min(MAX_KEPT_BYTES),
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -65,6 +89,8 @@ struct Reader<'a> {
     opened: &'a Opened,
     options: &'a ScanOptions<'a>,
     shared: Shared<'a>,
+    /// Layers that are read at the same time.
+    parallel: usize,
 }
 
 type Slot = Mutex<Option<Result<Option<Layer>, ScanError>>>;
@@ -87,7 +113,7 @@ impl Reader<'_> {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.options.parallel_layers.clamp(1, order.len().max(1)) {
+            for _ in 1..self.parallel {
                 scope.spawn(work);
             }
             work();
@@ -227,7 +253,7 @@ fn kept_bytes(entry: &LayerEntry) -> u64 {
     match entry {
         LayerEntry::File {
             content: Some(content), ..
-        } => content.len() as u64,
+        } => content.size_bytes(),
         _ => 0,
     }
 }
@@ -261,4 +287,28 @@ fn is_layer_type(media_type: &str) -> bool {
     media_type.is_empty()
         || (known.iter().any(|start| media_type.starts_with(start))
             && tails.iter().any(|tail| media_type.ends_with(tail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_processors_leave_memory_for_contents() {
+        for (memory_mib, parallel, layers, expected) in [
+            (Some(64), 2, 3, (2, 36)),
+            (Some(64), 64, 3, (3, 32)),
+            (Some(64), 64, 127, (5, 24)),
+            (Some(1), 64, 127, (1, 8)),
+            (Some(4096), 64, 127, (64, 96)),
+            (None, 4, 0, (1, 96)),
+        ] {
+            let shares = Shares::new(memory_mib.map(|mib| mib << 20), parallel, layers);
+            assert_eq!(
+                (shares.layers, shares.contents >> 20),
+                expected,
+                "{memory_mib:?} {parallel} {layers}"
+            );
+        }
+    }
 }
