@@ -21,6 +21,18 @@ pub(crate) enum Exit {
     Bug = 70,
 }
 
+impl Exit {
+    /// What counts when several images were looked at: our own bug, then the smaller number that is not zero.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Go => u8::MAX,
+            Self::Bug => 0,
+            exit => exit as u8,
+        };
+        std::cmp::min_by_key(self, other, |exit| rank(*exit))
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)
@@ -102,6 +114,18 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stop_is_worse_than_what_could_not_be_done() {
+        for (one, other, worse) in [
+            (Exit::Go, Exit::Incomplete, Exit::Incomplete),
+            (Exit::Incomplete, Exit::Stopped, Exit::Stopped),
+            (Exit::Target, Exit::Data, Exit::Target),
+            (Exit::Stopped, Exit::Bug, Exit::Bug),
+        ] {
+            assert_eq!((one.worse(other), other.worse(one)), (worse, worse));
+        }
+    }
 
     #[test]
     fn says_a_cause_once_and_escapes_control_characters() {

@@ -4,6 +4,7 @@ mod base;
 mod engines;
 mod judge;
 mod output;
+mod platforms;
 mod progress;
 mod push;
 mod registry;
@@ -11,20 +12,24 @@ mod vex;
 
 use std::{path::PathBuf, time::Duration};
 
-use plimsoll_model::{Decision, Match, Note, Sbom, ScanReport};
+use plimsoll_model::{Decision, Match, Note, Platform, Sbom, ScanReport};
 use plimsoll_scanner::{
-    MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform, report, scan, source::SourceOptions,
+    DEFAULT_MEMORY_BYTES, LayerCache, MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform,
+    report::{self, Template},
+    scan,
+    source::SourceOptions,
 };
 use plimsoll_vulndb::{DEFAULT_MAX_AGE, Database, Suppressed, default_path};
 
 pub(crate) use self::registry::RegistryArguments;
 use self::{
     engines::{CacheArguments, EngineArguments},
-    judge::PolicyArguments,
+    judge::{Judge, PolicyArguments},
     output::{Output, load_template, outputs, parse_output, write_reports},
+    platforms::Platforms,
     progress::Bar,
-    push::ServerArguments,
-    vex::VexArguments,
+    push::{Server, ServerArguments},
+    vex::{Vex, VexArguments},
 };
 use crate::exit::{Exit, Failure};
 
@@ -65,12 +70,13 @@ pub(crate) struct Arguments {
 /// Where an image comes from, besides its name; every subcommand that reads images takes these.
 #[derive(clap::Args)]
 pub(crate) struct SourceArguments {
-    /// Which image of a multi-platform one: os/architecture[/variant] [default: linux on this processor]
+    /// Which image of a multi-platform one: os/architecture[/variant], or `all` of them [default: linux on this processor]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-    /// Most memory, in MiB, for contents and buffers; what does not fit is noted [default: 96 and buffers]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(MIN_MEMORY_BYTES >> 20..1 << 20))]
-    memory: Option<u64>,
+    /// Most memory, in MiB, list of files aside; a file that would have to be kept beyond it is noted
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_BYTES >> 20,
+        value_parser = clap::value_parser!(u64).range(MIN_MEMORY_BYTES >> 20..1 << 20))]
+    memory: u64,
     #[command(flatten)]
     registry: RegistryArguments,
     #[command(flatten)]
@@ -96,49 +102,87 @@ Exit codes: 0 done, 1 stopped by policy, 3 target or server not found or refused
 
 /// Runs `plimsoll scan`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    let Arguments {
-        target,
-        output,
-        template,
-        db,
-        db_max_age,
-        skip_vulnerabilities,
-        base,
-        vex,
-        policy,
-        server,
-        source,
-    } = arguments;
     // What is wrong with the arguments is said before any work is done.
-    let outputs = outputs(output)?;
-    let template = load_template(&outputs, template.as_deref())?;
-    let judge = policy.load(skip_vulnerabilities)?;
-    let vex = vex.load()?;
-    let server = server.connect()?;
-    let scanned = scan_image(&target, &source)?;
-    let (mut found, missing) = match skip_vulnerabilities {
-        true => (Found::default(), None),
-        false => match find_vulnerabilities(db, db_max_age, &scanned.sbom) {
-            Ok(mut found) => {
-                let stale = found.stale.take();
-                (found, stale)
-            }
-            Err(failure) => (Found::default(), Some(failure)),
-        },
+    let outputs = outputs(arguments.output)?;
+    let work = Work {
+        template: load_template(&outputs, arguments.template.as_deref())?,
+        judge: arguments.policy.load(arguments.skip_vulnerabilities)?,
+        vex: arguments.vex.load()?,
+        server: arguments.server.connect()?,
+        target: arguments.target,
+        db: arguments.db,
+        db_max_age: arguments.db_max_age,
+        skips_vulnerabilities: arguments.skip_vulnerabilities,
+        base: arguments.base,
+        source: arguments.source,
     };
-    if let Some(matches) = found.matches.take() {
-        let (standing, taken) = vex.apply(matches, &scanned, &mut found.notes)?;
-        (found.matches, found.suppressed) = (Some(standing), taken);
+    let Some(platforms) = Platforms::asked(&work.target, &work.source)? else {
+        return work.scan(scan_image(&work.target, &work.source)?, &outputs, None);
+    };
+    let mut worst = Exit::Go;
+    for platform in &platforms.each {
+        let cache = platforms.cache.clone();
+        let scanned = scan_platform(&work.target, &work.source, Some(platform.clone()), cache);
+        let result = scanned.and_then(|scanned| work.scan(scanned, &outputs, Some(platform)));
+        let exit = result.unwrap_or_else(|failure| {
+            eprintln!("{}:", platforms::shown(platform));
+            failure.tell()
+        });
+        worst = worst.worse(exit);
     }
-    let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, plimsoll_rules::packs::shipped());
-    if !base.is_empty() {
-        report.base = base::find(&base, &report, &source_options(&source)?)?;
+    Ok(worst)
+}
+
+/// What is to be done with each image.
+struct Work {
+    target: String,
+    template: Option<Template>,
+    db: Option<PathBuf>,
+    db_max_age: u64,
+    skips_vulnerabilities: bool,
+    base: Vec<String>,
+    vex: Vex,
+    judge: Option<Judge>,
+    server: Option<Server>,
+    source: SourceArguments,
+}
+
+impl Work {
+    /// All that follows the reading of an image; `platform` where it is one of several.
+    fn scan(&self, scanned: Scan, outputs: &[Output], platform: Option<&Platform>) -> Result<Exit, Failure> {
+        let (mut found, missing) = match self.skips_vulnerabilities {
+            true => (Found::default(), None),
+            false => match find_vulnerabilities(self.db.clone(), self.db_max_age, &scanned.sbom) {
+                Ok(mut found) => {
+                    let stale = found.stale.take();
+                    (found, stale)
+                }
+                Err(failure) => (Found::default(), Some(failure)),
+            },
+        };
+        if let Some(matches) = found.matches.take() {
+            let (standing, taken) = self.vex.apply(matches, &scanned, &mut found.notes)?;
+            (found.matches, found.suppressed) = (Some(standing), taken);
+        }
+        let packs = plimsoll_rules::packs::shipped();
+        let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, packs);
+        if !self.base.is_empty() {
+            report.base = base::find(&self.base, &report, &source_options(&self.source, platform.cloned())?)?;
+        }
+        let judge = self.judge.as_ref();
+        report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));
+        // What the image is made of is worth printing even if nobody can say what is wrong with it.
+        write_reports(
+            outputs,
+            &report,
+            &tree,
+            &found.suppressed,
+            self.template.as_ref(),
+            platform,
+        )?;
+        let unsent = self.server.as_ref().and_then(|server| server.push(&report).err());
+        conclude(&report, unsent.into_iter().chain(missing).collect())
     }
-    report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));
-    // What the image is made of is worth printing even if nobody can say what is wrong with it.
-    write_reports(&outputs, &report, &tree, &found.suppressed, template.as_ref())?;
-    let unsent = server.and_then(|server| server.push(&report).err());
-    conclude(&report, unsent.into_iter().chain(missing).collect())
 }
 
 /// A stop is what the policy said of the image, and comes first; then what could not be done; then what was not seen.
@@ -172,14 +216,25 @@ fn conclude(report: &ScanReport, mut failures: Vec<Failure>) -> Result<Exit, Fai
 
 /// Scans an image as the arguments say, with progress where somebody watches.
 pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Scan, Failure> {
+    let platform = arguments.platform.as_deref().map(parse_platform).transpose();
+    let cache = arguments.cache.cache(arguments.registry.home());
+    scan_platform(target, arguments, platform.map_err(failure)?, cache)
+}
+
+fn scan_platform(
+    target: &str,
+    arguments: &SourceArguments,
+    platform: Option<Platform>,
+    cache: Option<LayerCache>,
+) -> Result<Scan, Failure> {
     let target = Target::parse(target).map_err(failure)?;
     let bar = Bar::new();
     scan(
         &target,
         &ScanOptions {
-            source: source_options(arguments)?,
-            memory_bytes: arguments.memory.map(|mib| mib << 20),
-            cache: arguments.cache.cache(arguments.registry.home()),
+            source: source_options(arguments, platform)?,
+            memory_bytes: Some(arguments.memory << 20),
+            cache,
             parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
             progress: match &bar {
                 Some(bar) => bar,
@@ -190,10 +245,9 @@ pub(crate) fn scan_image(target: &str, arguments: &SourceArguments) -> Result<Sc
     .map_err(failure)
 }
 
-fn source_options(arguments: &SourceArguments) -> Result<SourceOptions, Failure> {
-    let platform = arguments.platform.as_deref().map(parse_platform).transpose();
+fn source_options(arguments: &SourceArguments, platform: Option<Platform>) -> Result<SourceOptions, Failure> {
     Ok(SourceOptions {
-        platform: platform.map_err(failure)?,
+        platform,
         registry: arguments.registry.options()?,
         engines: arguments.engines.options(arguments.registry.runtime_folder()),
     })

@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use plimsoll_model::ScanReport;
+use plimsoll_model::{Platform, ScanReport};
 use plimsoll_scanner::{
     Tree,
     report::{self, Document, Report, Template},
 };
 use plimsoll_vulndb::Suppressed;
 
+use super::platforms;
 use crate::exit::{Exit, Failure};
 
 /// A format and where it goes.
@@ -93,15 +94,20 @@ pub(super) fn load_template(outputs: &[Output], asked: Option<&str>) -> Result<O
     template.map(Some).map_err(|error| usage(error.into(), hint))
 }
 
-/// Writes all of them.
+/// Writes all of them; `platform` where the image is one of several.
 pub(super) fn write_reports(
     outputs: &[Output],
     report: &ScanReport,
     tree: &Tree,
     suppressed: &[Suppressed],
     template: Option<&Template>,
+    platform: Option<&Platform>,
 ) -> Result<(), Failure> {
     for output in outputs {
+        let path = match (&output.path, platform) {
+            (Some(path), Some(platform)) => Some(platforms::named(path, platform)),
+            (path, _) => path.clone(),
+        };
         let is_terminal = output.path.is_none() && io::stdout().is_terminal();
         let document = Document {
             report,
@@ -110,13 +116,12 @@ pub(super) fn write_reports(
             suppressed,
             template,
         };
-        let written = match &output.path {
+        let written = match &path {
             Some(path) => write_file(path, output.format, &document),
-            None => write_stdout(output.format, &document),
+            None => write_stdout(output.format, &document, platform),
         };
         written.map_err(|error| {
-            let place = output
-                .path
+            let place = path
                 .as_ref()
                 .map_or("stdout".to_owned(), |path| path.display().to_string());
             let error = anyhow::Error::new(error).context(format!("write {} to {place}", output.format.name()));
@@ -133,9 +138,15 @@ fn write_file(path: &Path, format: &dyn Report, document: &Document<'_>) -> io::
 }
 
 /// A reader that has seen enough (`| head`) is no error.
-fn write_stdout(format: &dyn Report, document: &Document<'_>) -> io::Result<()> {
+fn write_stdout(format: &dyn Report, document: &Document<'_>, platform: Option<&Platform>) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    match format.write(document, &mut out).and_then(|()| out.flush()) {
+    // Only in the format for people: others say the platform themselves, and a line between documents would break them.
+    let heading = match platform.filter(|_| format.name() == report::ALL[0].name()) {
+        Some(platform) => writeln!(out, "=== {} ===", platforms::shown(platform)),
+        None => Ok(()),
+    };
+    let written = heading.and_then(|()| format.write(document, &mut out));
+    match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
