@@ -54,7 +54,7 @@ def describe(image):
     blobs = sum(layer["blob_size_bytes"] for layer in report["layers"])
     unpacked = sum(layer["size_bytes"] for layer in report["layers"])
     return (f"{image}: {blobs / 2**20:.0f} MiB, {unpacked / 2**20:.0f} unpacked, {len(report['layers'])} layers, "
-            f"{len(report['files'])} paths, {len(report['sbom']['packages'])} packages")
+            f"{report['file_count']} paths, {len(report['sbom']['packages'])} packages")
 
 
 print(f"Machine: {machine()}; load average {os.getloadavg()[0]:.1f} at the start. "
