@@ -9,7 +9,7 @@ use plimsoll_model::{SocketAddress, Transport};
 
 use crate::{
     cursor::{Cursor, text},
-    limits::MAX_ARGUMENTS,
+    limits::{MAX_ARGUMENT_BYTES, MAX_ARGUMENTS},
 };
 
 /// The machine.
@@ -193,6 +193,7 @@ pub(crate) fn texts(bytes: &[u8]) -> Vec<String> {
     if bytes.is_empty() {
         return Vec::new();
     }
+    let bytes = &bytes[..bytes.len().min(MAX_ARGUMENT_BYTES)];
     bytes.split(|byte| *byte == 0).take(MAX_ARGUMENTS).map(text).collect()
 }
 

@@ -108,6 +108,20 @@ fn processes_of_every_version_are_read_and_parents_come_first() {
 }
 
 #[test]
+fn processes_that_are_each_others_parents_are_told() {
+    let one = |pid, parent| Process { pid, parent, ..init() };
+    let (items, _) = items(&[section(1), processes(5, &[one(7, 8), one(8, 7), one(9, 8), one(1, 0)])].concat());
+    let pids: Vec<i32> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Process(process) => Some(process.task.pid),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pids, [1, 7, 8, 9]);
+}
+
+#[test]
 fn what_was_open_before_is_known() {
     for has_lengths in [false, true] {
         let listed = descriptors(

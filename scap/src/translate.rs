@@ -14,7 +14,7 @@ use crate::{
     blocks::{Blocks, EventLayout, Kind},
     cursor::{number, text},
     event::{self, Event},
-    limits::MAX_PENDING,
+    limits::{MAX_PENDING, MAX_PENDING_BYTES, MAX_SNAPSHOT_BYTES},
     snapshot::{self, Listed, Machine},
     table::{self, Act, Row},
 };
@@ -86,6 +86,8 @@ struct Translation<'t> {
     listed: Vec<Listed>,
     has_begun: bool,
     pending: HashMap<i64, (u16, Vec<Vec<u8>>)>,
+    pending_bytes: usize,
+    snapshot_bytes: usize,
     undecodable: u64,
     passed_over: u64,
     newest_ns: u64,
@@ -104,6 +106,8 @@ pub(crate) fn translate(mut blocks: Blocks<'_>, take: &mut dyn FnMut(Item)) -> R
         listed: Vec::new(),
         has_begun: false,
         pending: HashMap::new(),
+        pending_bytes: 0,
+        snapshot_bytes: 0,
         undecodable: 0,
         passed_over: 0,
         newest_ns: 0,
@@ -126,6 +130,13 @@ pub(crate) fn translate(mut blocks: Blocks<'_>, take: &mut dyn FnMut(Item)) -> R
 
 impl Translation<'_> {
     fn block(&mut self, count: u64, kind: Kind, body: &[u8]) {
+        if matches!(kind, Kind::Processes(_) | Kind::Descriptors { .. }) {
+            self.snapshot_bytes += body.len();
+            if self.snapshot_bytes > MAX_SNAPSHOT_BYTES {
+                self.note_limit("processes");
+                return;
+            }
+        }
         let is_whole = match kind {
             Kind::Machine => snapshot::machine(body).map(|machine| self.machine = machine).is_some(),
             Kind::Processes(version) => snapshot::processes(version, body, |listed| self.listed.push(listed)),
@@ -206,11 +217,22 @@ impl Translation<'_> {
 
     /// A call began: its parameters wait for its end.
     fn begun(&mut self, event: &Event<'_>) {
-        if self.pending.len() >= MAX_PENDING {
-            // Calls that never end: of threads whose end was lost.
-            self.pending.clear();
+        let parameters: Vec<Vec<u8>> = event.parameters.iter().map(|bytes| bytes.to_vec()).collect();
+        self.pending_bytes += parameters.iter().map(Vec::len).sum::<usize>();
+        if self.pending.len() >= MAX_PENDING || self.pending_bytes > MAX_PENDING_BYTES {
+            // Calls that never end, of threads whose end was lost; or such as have ended meanwhile, which are not counted off.
+            let kept = self
+                .pending
+                .values()
+                .flat_map(|(_, parameters)| parameters)
+                .map(Vec::len)
+                .sum::<usize>();
+            self.pending_bytes = kept;
+            if self.pending.len() >= MAX_PENDING || kept > MAX_PENDING_BYTES / 2 {
+                self.pending.clear();
+                self.pending_bytes = 0;
+            }
         }
-        let parameters = event.parameters.iter().map(|bytes| bytes.to_vec()).collect();
         self.pending.insert(event.tid, (event.number, parameters));
     }
 

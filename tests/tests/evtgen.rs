@@ -103,7 +103,8 @@ fn play(judge: &Judge, actor: &Path, case: &Case) -> Result<(), String> {
 fn unread_words(count: usize) -> String {
     match count {
         0 => String::new(),
-        count => format!("; of {count} files not all could be read"),
+        1 => "; one file could not be read whole".to_owned(),
+        count => format!("; {count} files could not be read whole"),
     }
 }
 
@@ -111,7 +112,8 @@ fn table(results: &Results<'_>) -> String {
     let mut page = String::from(
         "## Declarative suites\n\nWritten by `EVTGEN_PAGE=docs/falco-compatibility.md cargo test -p plimsoll-tests --test evtgen` (root, BPF, runc): real\n\
          system calls, upstream's stable rules unmodified; rule, priority and output fields are compared. Suites are those of\n\
-         `../shared/data/falco/evtgen_suite`, or of any folder by `EVTGEN_SUITES`.\n\n| rule | cases | passed | what the others said |\n|---|---|---|---|\n",
+         `../shared/data/falco/evtgen_suite`, or of any folder by `EVTGEN_SUITES` (rules: upstream's, or `EVTGEN_RULES`); one line is\n\
+         printed for each case, and the total.\n\n| rule | cases | passed | what the others said |\n|---|---|---|---|\n",
     );
     for (rule, cases) in results {
         let mut failures: Vec<&str> = cases

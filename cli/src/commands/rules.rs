@@ -77,6 +77,9 @@ enum Command {
         /// How many made-up events of each mix to judge, at most ten millions
         #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         events: u32,
+        /// Judge what was recorded (agent --record, or .scap) instead of made-up events; may be repeated
+        #[arg(long, value_name = "FILE")]
+        capture: Vec<PathBuf>,
     },
 }
 
@@ -105,7 +108,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Fields { source, format } => show_fields(source, format),
         Command::Explain { rule, paths } => explain(&rule, &load(&paths)?),
         Command::Test { paths, rules } => test(&paths, &rules),
-        Command::Bench { rules, events } => print(&bench::report(&files(&rules)?, events as usize)?),
+        Command::Bench { rules, events, capture } => {
+            print(&bench::report(&files(&rules)?, events as usize, &capture)?)
+        }
     }
 }
 

@@ -66,16 +66,16 @@ impl Translation<'_> {
             task.group_id = group;
         }
         if let Some(cwd) = parameters.text("cwd") {
-            process.cwd = resolve("", &cwd);
+            process.cwd = resolve("", &cwd).into();
         }
         let asked = parameters.text("filename").or_else(|| parameters.text("pathname"));
         let told = parameters
             .text("trusted_exepath")
             .or_else(|| asked.clone())
             .unwrap_or_default();
-        process.exe = executable(&told, &called, &process.cwd, &process.task.comm);
+        process.exe = executable(&told, &called, &process.cwd, &process.task.comm).into();
         let rest = parameters.bytes("args").map(texts).unwrap_or_default();
-        process.args = std::iter::once(called).chain(rest).collect();
+        process.args = Arc::new(std::iter::once(called).chain(rest).collect());
         let flags = parameters.number("flags").unwrap_or(0);
         process.exe_file = ExeFile {
             inode: bits("exe_ino").unwrap_or(0),
@@ -86,10 +86,10 @@ impl Translation<'_> {
         process.libraries = HashSet::new();
         let variables = parameters.bytes("env").map(texts).unwrap_or_default();
         let kind = RawKind::Exec {
-            filename: asked.unwrap_or_else(|| process.exe.clone()),
-            exe: process.exe.clone(),
-            args: process.args.clone(),
-            cwd: process.cwd.clone(),
+            filename: asked.unwrap_or_else(|| process.exe.as_ref().to_owned()),
+            exe: process.exe.as_ref().to_owned(),
+            args: process.args.as_ref().clone(),
+            cwd: process.cwd.as_ref().to_owned(),
             exe_file: process.exe_file,
         };
         if !variables.is_empty() {
@@ -155,9 +155,9 @@ impl Translation<'_> {
         };
         let above = self.world.find(i64::from(parent.pid));
         Process {
-            exe: above.map_or_else(String::new, |above| above.exe.clone()),
-            args: above.map_or_else(Vec::new, |above| above.args.clone()),
-            cwd: above.map_or_else(String::new, |above| above.cwd.clone()),
+            exe: above.map_or_else(|| "".into(), |above| Arc::clone(&above.exe)),
+            args: above.map_or_else(Arc::default, |above| Arc::clone(&above.args)),
+            cwd: above.map_or_else(|| "".into(), |above| Arc::clone(&above.cwd)),
             exe_file: above.map_or_else(ExeFile::default, |above| above.exe_file),
             descriptors: above.map_or_else(Arc::default, |above| Arc::clone(&above.descriptors)),
             libraries: HashSet::new(),
@@ -187,7 +187,7 @@ impl Translation<'_> {
     pub(super) fn change_folder(&mut self, moment: Moment, parameters: Parameters<'_>) -> Option<()> {
         if parameters.result()? == 0 {
             let path = self.world.absolute(moment.tid, None, &parameters.text("path")?);
-            self.world.get(moment.tid)?.cwd = path;
+            self.world.get(moment.tid)?.cwd = path.into();
         }
         Some(())
     }
@@ -197,7 +197,7 @@ impl Translation<'_> {
             && let Some(folder) = self.world.folder(moment.tid, parameters.number("fd"))
         {
             let folder = folder.to_owned();
-            self.world.get(moment.tid)?.cwd = folder;
+            self.world.get(moment.tid)?.cwd = folder.into();
         }
         Some(())
     }

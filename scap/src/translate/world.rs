@@ -23,9 +23,10 @@ pub(super) const HOST_NAMESPACE: u32 = 1;
 pub(super) struct Process {
     /// As its next event will say.
     pub(super) task: RawTask,
-    pub(super) exe: String,
-    pub(super) args: Vec<String>,
-    pub(super) cwd: String,
+    /// These are shared with children until they change.
+    pub(super) exe: Arc<str>,
+    pub(super) args: Arc<Vec<String>>,
+    pub(super) cwd: Arc<str>,
     pub(super) exe_file: ExeFile,
     /// Shared with the child until one of them changes it.
     pub(super) descriptors: Arc<HashMap<i64, Descriptor>>,
@@ -98,13 +99,11 @@ impl World {
                 ..RawTask::nobody()
             };
             let exe = executable(&one.exe, &one.called, &one.cwd, &task.comm);
+            let called = std::iter::once(one.called).filter(|called| !called.is_empty());
             let process = Process {
-                exe,
-                args: std::iter::once(one.called)
-                    .filter(|called| !called.is_empty())
-                    .chain(one.args)
-                    .collect(),
-                cwd: trimmed(&one.cwd),
+                exe: exe.into(),
+                args: Arc::new(called.chain(one.args).collect()),
+                cwd: trimmed(&one.cwd).into(),
                 exe_file: ExeFile {
                     inode: one.inode,
                     is_upper_layer: one.is_upper_layer,
@@ -134,18 +133,28 @@ impl World {
         }
         todo.sort_unstable_by(|a, b| b.cmp(a));
         let mut processes = Vec::new();
-        while let Some(pid) = todo.pop() {
-            let Some(process) = self.by_pid.get(&pid) else { continue };
-            processes.push(RawProcess {
-                task: process.task.clone(),
-                exe: process.exe.clone(),
-                args: process.args.clone(),
-                cwd: process.cwd.clone(),
-                exe_file: process.exe_file,
-            });
-            let mut next = children.remove(&pid).unwrap_or_default();
-            next.sort_unstable_by(|a, b| b.cmp(a));
-            todo.extend(next);
+        let mut told = HashSet::new();
+        loop {
+            while let Some(pid) = todo.pop() {
+                let Some(process) = self.by_pid.get(&pid).filter(|_| told.insert(pid)) else {
+                    continue;
+                };
+                processes.push(RawProcess {
+                    task: process.task.clone(),
+                    exe: process.exe.as_ref().to_owned(),
+                    args: process.args.as_ref().clone(),
+                    cwd: process.cwd.as_ref().to_owned(),
+                    exe_file: process.exe_file,
+                });
+                let mut next = children.remove(&pid).unwrap_or_default();
+                next.sort_unstable_by(|a, b| b.cmp(a));
+                todo.extend(next);
+            }
+            // Processes that are each other's parents, in a capture that lies.
+            let Some(lying) = children.keys().min().copied() else {
+                break;
+            };
+            todo.push(lying);
         }
         processes
     }
@@ -173,9 +182,9 @@ impl World {
             };
             let process = Process {
                 task,
-                exe: String::new(),
-                args: Vec::new(),
-                cwd: String::new(),
+                exe: "".into(),
+                args: Arc::default(),
+                cwd: "".into(),
                 exe_file: ExeFile::default(),
                 descriptors: Arc::default(),
                 libraries: HashSet::new(),
@@ -254,7 +263,7 @@ impl World {
                 Descriptor::File(path) => Some(path),
                 Descriptor::Socket { .. } => None,
             },
-            None => self.find(tid).map(|process| process.cwd.as_str()),
+            None => self.find(tid).map(|process| process.cwd.as_ref()),
         }
     }
 
