@@ -13,8 +13,12 @@ pub(super) struct GitLab;
 
 /// Of the schema that this follows.
 const SCHEMA_VERSION: &str = "15.0.7";
-/// Longest values that the schema allows.
+/// Longest values that the schema allows (`name`, `solution` and `description` of `vulnerabilities`).
 const MAX_NAME_CHARS: usize = 255;
+const MAX_SOLUTION_CHARS: usize = 7000;
+const MAX_DESCRIPTION_CHARS: usize = 1 << 20;
+/// For texts that it wants and that nobody states.
+const UNKNOWN: &str = "unknown";
 
 impl Report for GitLab {
     fn name(&self) -> &'static str {
@@ -36,9 +40,13 @@ impl Report for GitLab {
             "version": env!("CARGO_PKG_VERSION"),
         });
         let image = image_name(&report.image.reference);
-        let system = report.sbom.os.as_ref().map_or("unknown".to_owned(), |os| {
-            shown(format!("{} {}", os.id, os.version_id).trim_end())
-        });
+        let system = report
+            .sbom
+            .os
+            .as_ref()
+            .map(|os| shown(format!("{} {}", os.id, os.version_id).trim()))
+            .filter(|system| !system.is_empty())
+            .unwrap_or_else(|| UNKNOWN.to_owned());
         let vulnerabilities: Vec<Value> = report
             .matches
             .iter()
@@ -73,18 +81,22 @@ fn vulnerability(found: &Match, package: &Package, image: &str, system: &str) ->
         empty if empty.is_empty() => name.clone(),
         summary => summary,
     };
-    let mut identifiers = vec![identifier(&id)];
-    identifiers.extend(details.aliases.iter().map(|alias| identifier(&shown(alias))));
+    let aliases = details.aliases.iter().map(|alias| shown(alias));
+    let ids = std::iter::once(id.clone()).chain(aliases).filter(|id| !id.is_empty());
+    let mut identifiers: Vec<Value> = ids.map(|id| identifier(&id)).collect();
+    if identifiers.is_empty() {
+        identifiers.push(identifier(UNKNOWN));
+    }
     let solution = match &found.fixed_version {
         Some(version) => format!("Upgrade {} to {}", shown(&package.name), shown(version)),
         None => words::fix(found),
     };
     let mut value = json!({
         "id": unique_id(found, package),
-        "name": name.chars().take(MAX_NAME_CHARS).collect::<String>(),
-        "description": description,
+        "name": cut(&name, MAX_NAME_CHARS),
+        "description": cut(&description, MAX_DESCRIPTION_CHARS),
         "severity": severity(details.severity),
-        "solution": solution,
+        "solution": cut(&solution, MAX_SOLUTION_CHARS),
         "location": {
             "dependency": {
                 "package": { "name": shown(&package.name) },
@@ -99,6 +111,10 @@ fn vulnerability(found: &Match, package: &Package, image: &str, system: &str) ->
         value["links"] = json!([{ "url": link }]);
     }
     value
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().take(chars).collect()
 }
 
 fn identifier(id: &str) -> Value {
@@ -156,6 +172,43 @@ fn image_name(reference: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The schema's `minLength`, `maxLength` and `minItems`, as its version 15.0.6 has them.
+    #[test]
+    fn texts_of_any_length_stay_within_the_schemas_bounds() {
+        for text in ["", " ", "\n", &"x".repeat(2 << 20)] {
+            let found = serde_json::json!({
+                "package": 0,
+                "vulnerability": {
+                    "id": text, "aliases": [text], "severity": "high", "cvss_score": null, "known_exploited": false,
+                    "epss": null, "summary": text,
+                },
+                "fix_state": "fixed",
+                "fixed_version": text,
+                "evidence": {
+                    "advisory": text, "source": text, "ecosystem": text, "compared_name": text, "compared_version": text,
+                    "range": text,
+                },
+            });
+            let package = Package::new(plimsoll_model::PackageKind::Npm, text, text);
+            let value = vulnerability(
+                &serde_json::from_value(found).unwrap(),
+                &package,
+                "image:1",
+                "debian 12",
+            );
+            let chars = |key: &str| value[key].as_str().unwrap().chars().count();
+            assert!(chars("name") <= 255 && chars("solution") <= 7000 && chars("description") <= 1_048_576);
+            let identifiers = value["identifiers"].as_array().unwrap();
+            assert!(!identifiers.is_empty());
+            for (identifier, key) in identifiers
+                .iter()
+                .flat_map(|one| ["type", "name", "value"].map(|key| (one, key)))
+            {
+                assert_ne!(identifier[key], "", "{key} of {:?}", text.get(..1));
+            }
+        }
+    }
 
     #[test]
     fn image_names_fit_the_pattern_of_the_schema() {
