@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, UsageWindow, Verdict,
+    BaseImage, FileEntry, Finding, ImageConfig, ImageIdentity, LayerInfo, Match, Note, Profile, Sbom, UsageWindow,
+    Verdict,
 };
 
 /// Everything that a scan learned about one image.

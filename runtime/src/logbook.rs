@@ -47,6 +47,8 @@ pub(crate) struct Logbook {
     ticked_ns: u64,
     /// Events that were lost since the last tick.
     has_lost: u64,
+    /// Something is used that was said not to be: that is not to be lost.
+    is_urgent: bool,
 }
 
 /// What is written down of one image.
@@ -88,6 +90,7 @@ impl Logbook {
             watched: HashMap::new(),
             ticked_ns: 0,
             has_lost: 0,
+            is_urgent: false,
         }
     }
 
@@ -113,7 +116,14 @@ impl Logbook {
             return None;
         }
         let first = pages.usage.note(event, &image.report, &image.files);
-        first.iter().find_map(|first| pages.revocation(first))
+        let news = first.iter().find_map(|first| pages.revocation(first));
+        self.is_urgent |= news.is_some();
+        news
+    }
+
+    /// Whether it is to be written down at once; asked for, it is not any more.
+    pub(crate) fn take_urgency(&mut self) -> bool {
+        std::mem::take(&mut self.is_urgent)
     }
 
     /// An alert about a container was raised, or more was added to it.

@@ -8,6 +8,7 @@ mod platforms;
 mod progress;
 mod push;
 mod registry;
+mod usage;
 mod vex;
 
 use std::{path::PathBuf, time::Duration};
@@ -29,6 +30,7 @@ use self::{
     platforms::Platforms,
     progress::Bar,
     push::{Server, ServerArguments},
+    usage::{UsageArguments, UsageSources},
     vex::{Vex, VexArguments},
 };
 use crate::exit::{Exit, Failure};
@@ -63,6 +65,8 @@ pub(crate) struct Arguments {
     policy: PolicyArguments,
     #[command(flatten)]
     server: ServerArguments,
+    #[command(flatten)]
+    usage: UsageArguments,
     #[command(flatten)]
     source: SourceArguments,
 }
@@ -108,6 +112,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         template: load_template(&outputs, arguments.template.as_deref())?,
         judge: arguments.policy.load(arguments.skip_vulnerabilities)?,
         vex: arguments.vex.load()?,
+        usage: arguments.usage.open(&arguments.server)?,
         server: arguments.server.connect()?,
         target: arguments.target,
         db: arguments.db,
@@ -143,6 +148,7 @@ struct Work {
     base: Vec<String>,
     vex: Vex,
     judge: Option<Judge>,
+    usage: Option<UsageSources>,
     server: Option<Server>,
     source: SourceArguments,
 }
@@ -168,6 +174,9 @@ impl Work {
         let (mut report, tree) = report::assemble(scanned, found.matches, found.notes, packs);
         if !self.base.is_empty() {
             report.base = base::find(&self.base, &report, &source_options(&self.source, platform.cloned())?)?;
+        }
+        if let Some(usage) = &self.usage {
+            usage.bring(&mut report)?;
         }
         let judge = self.judge.as_ref();
         report.verdict = judge.map(|judge| judge.judge(&report, found.data_age_days));

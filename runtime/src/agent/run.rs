@@ -92,10 +92,10 @@ impl Run {
 
     /// Writes down what images use and what may be learned, and lets outputs know.
     fn keep_logbook(&mut self) {
-        let (Some(saver), Some(logbook)) = (&mut self.saver, &self.pipeline.logbook) else {
+        let (Some(saver), Some(logbook)) = (&mut self.saver, &mut self.pipeline.logbook) else {
             return;
         };
-        if saver.is_due() {
+        if logbook.take_urgency() || saver.is_due() {
             let said = saver.save(logbook);
             self.out.extend(said.into_iter().map(Output::Notice));
             self.vitals.lock().usage = Arc::new(logbook.usage().images);

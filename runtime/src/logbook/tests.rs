@@ -193,6 +193,8 @@ fn the_first_use_of_what_counted_as_unused_is_said_once() {
         "{said:?}"
     );
     assert!(said[0].contains("24.0 hours of containers"), "{said:?}");
+    let logbook = pipeline.logbook.as_mut().unwrap();
+    assert_eq!([logbook.take_urgency(), logbook.take_urgency()], [true, false]);
 }
 
 #[test]
