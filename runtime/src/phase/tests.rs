@@ -19,6 +19,7 @@ fn phases(scene: &Scene) -> Vec<String> {
     assert_eq!(container.runtime, ContainerRuntime::Unknown);
     let mut report = redis_report();
     report.profile.entrypoint.push(program(SUPERVISOR));
+    report.profile.probes = vec![["/usr/bin/redis-cli", "-p", "6379", "ping"].map(str::to_owned).to_vec()];
     report.profile.facts.push(Fact {
         subject: Subject::Any,
         action: Action::Listen(PortSpec {
@@ -145,6 +146,40 @@ fn from_outside_is_a_session_or_the_health_check_and_so_are_its_children() {
             "redis-cli: Probe",
         ]
     );
+}
+
+#[test]
+fn a_probe_of_the_pod_is_told_from_a_session_by_its_arguments() {
+    let mut scene = Scene::new();
+    let room = scene.start(CGROUP, REDIS, &["redis-server"]);
+    scene.enter(room, "/usr/bin/redis-cli", &["redis-cli", "-p", "6379", "ping"]);
+    scene.enter(room, "/usr/bin/redis-cli", &["redis-cli", "-p", "6379", "flushall"]);
+    assert_eq!(phases(&scene)[3..], ["redis-cli: Probe", "redis-cli: Session"]);
+}
+
+#[test]
+fn a_service_below_a_chain_of_supervisors_serves_and_so_does_its_neighbour() {
+    for chain in [["s6-svscan", "s6-supervise"], ["runsvdir", "runsv"]] {
+        let path = |name: &str| format!("/usr/bin/{name}");
+        let mut scene = Scene::new();
+        let room = scene.start(CGROUP, &path(chain[0]), &[chain[0], "/services"]);
+        for service in ["redis", "other"] {
+            let supervisor = scene.fork(room.first);
+            scene.exec(supervisor, &path(chain[1]), &[chain[1], service]);
+            let child = scene.fork(supervisor);
+            scene.exec(child, DASH, &["/bin/sh", "./run"]);
+            scene.exec(child, REDIS, &["redis-server"]);
+            scene.write(child, "/data/x");
+        }
+        let phases = phases(&scene);
+        let serving: Vec<&str> = phases
+            .iter()
+            .filter(|line| line.ends_with(": Serving"))
+            .map(String::as_str)
+            .collect();
+        assert_eq!(serving, ["redis-server: Serving"; 2], "{phases:?}");
+        assert!(!phases.iter().any(|line| line.ends_with(": Session")), "{phases:?}");
+    }
 }
 
 #[test]

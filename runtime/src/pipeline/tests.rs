@@ -339,6 +339,40 @@ fn a_port_that_is_served_on_two_address_families_is_one_alert() {
 }
 
 #[test]
+fn who_becomes_root_without_a_program_that_gives_it_is_told_at_his_next_act() {
+    let mut scene = Scene::new();
+    let room = serving(&mut scene);
+    let drop_rights = |scene: &mut Scene| {
+        let credentials = &mut scene.task(room.first).credentials;
+        (credentials.uid, credentials.euid, credentials.permitted_capabilities) = (999, 999, Some(0));
+    };
+    drop_rights(&mut scene);
+    scene.write(room.first, "/data/dump.rdb");
+    let credentials = &mut scene.task(room.first).credentials;
+    (credentials.uid, credentials.euid, credentials.permitted_capabilities) = (0, 0, Some(u64::MAX));
+    scene.write(room.first, "/data/dump.rdb");
+    scene.write(room.first, "/data/dump.rdb");
+    drop_rights(&mut scene);
+    scene.write(room.first, "/data/dump.rdb");
+    let (alerts, _) = play(&scene);
+    assert_eq!(titles(&alerts), [("identity-change", "create /data/dump.rdb")]);
+    assert_eq!(alerts[0].priority, "critical", "{alerts:#?}");
+}
+
+#[test]
+fn an_engines_socket_is_told_and_another_is_not() {
+    let mut scene = Scene::new();
+    let room = serving(&mut scene);
+    for path in ["/run/postgresql/.s.PGSQL.5432", "/run/docker.sock"] {
+        let path = path.to_owned();
+        scene.push(room.first, RawKind::ConnectLocal { path });
+    }
+    let (alerts, _) = play(&scene);
+    assert_eq!(titles(&alerts), [("unexpected-connect", "connect /run/docker.sock")]);
+    assert_eq!(alerts[0].priority, "error", "{alerts:#?}");
+}
+
+#[test]
 fn a_container_that_ran_before_the_agent_is_judged_from_then_on() {
     let mut scene = Scene::new();
     scene.name("redis", CGROUP, Some(digest(1)));
