@@ -174,13 +174,13 @@ fn the_first_use_of_what_counted_as_unused_is_said_once() {
     let (image, mut scene) = (image(), Scene::new());
     let room = redis(&mut scene, 50);
     redis(&mut scene, 51);
+    let mut pipeline = pipeline(&image, &scene, false);
     let before = std::mem::take(&mut scene.items);
     let child = scene.fork(room.first);
     scene.exec(child, "/usr/bin/id", &["id"]);
     let other = scene.fork(room.first);
     scene.exec(other, "/usr/bin/id", &["id"]);
     let after = std::mem::take(&mut scene.items);
-    let mut pipeline = pipeline(&image, &scene, false);
     let (last_ns, notices) = play(&mut pipeline, before);
     assert!(!notices.iter().any(|text| text.contains("in use now")), "{notices:?}");
     pipeline.tick(last_ns, &mut Vec::new());
