@@ -20,7 +20,7 @@ pub use recorded::Recorded;
 pub use writer::Writer;
 
 /// Version of the format that this build writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"PLIMCAP\n";
 

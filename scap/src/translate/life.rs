@@ -41,30 +41,7 @@ impl Translation<'_> {
         task.comm = parameters
             .text("comm")
             .unwrap_or_else(|| called.rsplit('/').next().unwrap_or_default().chars().take(15).collect());
-        if let Some(tty) = parameters.number("tty") {
-            task.tty = low_bits(tty);
-        }
-        if let Some(uid) = parameters.number("loginuid") {
-            task.credentials.login_uid = Some(low_bits(uid)).filter(|uid| *uid != u32::MAX);
-        }
-        let bits = |name: &str| {
-            parameters
-                .number(name)
-                .map(|bits| u64::from_le_bytes(bits.to_le_bytes()))
-        };
-        task.credentials.capabilities = bits("cap_effective").or(task.credentials.capabilities);
-        task.credentials.permitted_capabilities = bits("cap_permitted").or(task.credentials.permitted_capabilities);
-        for (name, id) in [("uid", &mut task.credentials.euid), ("gid", &mut task.credentials.egid)] {
-            if let Some(told) = parameters.number(name) {
-                *id = low_bits(told);
-            }
-        }
-        if let Some(group) = parameters.number("vpgid").and_then(known_id) {
-            task.container_group_id = group;
-        }
-        if let Some(group) = parameters.number("pgid").and_then(known_id) {
-            task.group_id = group;
-        }
+        who(task, parameters);
         if let Some(cwd) = parameters.text("cwd") {
             process.cwd = resolve("", &cwd).into();
         }
@@ -78,7 +55,7 @@ impl Translation<'_> {
         process.args = Arc::new(std::iter::once(called).chain(rest).collect());
         let flags = parameters.number("flags").unwrap_or(0);
         process.exe_file = ExeFile {
-            inode: bits("exe_ino").unwrap_or(0),
+            inode: bits(parameters, "exe_ino").unwrap_or(0),
             is_upper_layer: flags & EXE_UPPER_LAYER != 0,
             is_memfd: flags & EXE_FROM_MEMFD != 0,
             ..ExeFile::default()
@@ -215,4 +192,35 @@ impl Translation<'_> {
             None => (low(tid), 0),
         }
     }
+}
+
+/// What an exec tells of who runs the program, as far as the capture's version tells it.
+fn who(task: &mut RawTask, parameters: Parameters<'_>) {
+    if let Some(tty) = parameters.number("tty") {
+        task.tty = low_bits(tty);
+    }
+    if let Some(uid) = parameters.number("loginuid") {
+        task.credentials.login_uid = Some(low_bits(uid)).filter(|uid| *uid != u32::MAX);
+    }
+    task.credentials.capabilities = bits(parameters, "cap_effective").or(task.credentials.capabilities);
+    task.credentials.permitted_capabilities =
+        bits(parameters, "cap_permitted").or(task.credentials.permitted_capabilities);
+    for (name, id) in [("uid", &mut task.credentials.euid), ("gid", &mut task.credentials.egid)] {
+        if let Some(told) = parameters.number(name) {
+            *id = low_bits(told);
+        }
+    }
+    if let Some(group) = parameters.number("vpgid").and_then(known_id) {
+        task.container_group_id = group;
+    }
+    if let Some(group) = parameters.number("pgid").and_then(known_id) {
+        task.group_id = group;
+    }
+}
+
+/// A set of bits by its parameter.
+fn bits(parameters: Parameters<'_>, name: &str) -> Option<u64> {
+    parameters
+        .number(name)
+        .map(|bits| u64::from_le_bytes(bits.to_le_bytes()))
 }
