@@ -11,7 +11,7 @@ use plimsoll_rules::{Environment, EventNeeds, ReadPaths, RuleFile, RuleSet};
 use plimsoll_runtime::{
     enforce::{Instead, Tables},
     raw::{RawEvent, RawKind},
-    read::{Eyes, Filter, GuardOptions},
+    read::{Eyes, Filter, GuardOptions, boot_time_ns},
     sensor::{Kernel, Needs, Plan, plan},
     snapshot::RawProcess,
 };
@@ -142,18 +142,21 @@ impl Watch {
     /// within the time that this waits for silence.
     pub(crate) fn settle(&mut self, kept: &mut Vec<RawEvent>, keep: impl Fn(&RawEvent) -> bool) {
         let marker = spawn(Command::new("/bin/true").arg("marker"));
-        let until = Instant::now() + Duration::from_millis(600);
+        let (until, ended_ns) = (Instant::now() + Duration::from_millis(600), boot_time_ns());
         let mut is_over = false;
         while !is_over || Instant::now() < until {
             assert!(Instant::now() < until + DEADLINE, "the marker did not arrive");
             self.eyes
                 .next_batch(Duration::from_millis(20), &mut self.waiting)
                 .unwrap();
-            // A full ring loses the marker too: then the report of it comes last.
-            is_over |= self
+            // A full ring loses the marker too; what comes after it, or nothing, says as well that all has been read.
+            let mut told = self
                 .waiting
                 .iter()
-                .any(|event| event.task.pid.cast_unsigned() == marker || matches!(event.kind, RawKind::Lost { .. }));
+                .filter(|event| !matches!(event.kind, RawKind::Lost { .. }));
+            let is_empty = told.clone().next().is_none();
+            is_over |=
+                is_empty || told.any(|event| event.task.pid.cast_unsigned() == marker || event.time_ns > ended_ns);
             kept.extend(self.waiting.drain(..).filter(|event| keep(event)));
         }
     }
