@@ -270,7 +270,7 @@ fn every_subcommand_refuses_what_it_cannot_use() {
         &["/nonexistent.json"],
     );
     refused(&["profile", "sign", "127.0.0.1:1/a:1", "--key", &text], 2, &[]);
-    refused(&["profile", "pull", "127.0.0.1:1/a:1"], 3, &["127.0.0.1:1"]);
+    refused(&["profile", "pull", "127.0.0.1:1/a:1"], 4, &["127.0.0.1:1"]);
     refused(
         &["profile", "push", "127.0.0.1:1/a:1", "--report", &text],
         3,

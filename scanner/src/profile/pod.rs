@@ -57,7 +57,10 @@ pub(super) fn user_evidence(pod: &PodContainer) -> Option<Evidence> {
 pub fn config_in_pod(config: &ImageConfig, pod: &PodContainer) -> (ImageConfig, Vec<Note>) {
     let mut config = config.clone();
     let mut notes = Vec::new();
-    let mut hint = |what: String| notes.push(Note::new(NoteKind::Hint, pod.object.clone(), pod.says(&what)));
+    let mut hint = |what: &str, why: &str| {
+        let detail = format!("{}: {why}", pod.says(what));
+        notes.push(Note::new(NoteKind::Hint, pod.object.clone(), detail));
+    };
     for (name, value) in &pod.env {
         let prefix = format!("{name}=");
         config.env.retain(|line| !line.starts_with(&prefix));
@@ -66,13 +69,17 @@ pub fn config_in_pod(config: &ImageConfig, pod: &PodContainer) -> (ImageConfig, 
                 let value = expand(value, &config.env);
                 config.env.push(format!("{prefix}{value}"));
             }
-            None => hint(format!(
-                "env {name}: only the cluster knows its value; it counts as unknown"
-            )),
+            None => hint(
+                &format!("env {name}"),
+                "only the cluster knows its value; it counts as unknown",
+            ),
         }
     }
     if pod.has_env_from {
-        hint("envFrom: only the cluster knows these variables; they count as unknown".to_owned());
+        hint(
+            "envFrom",
+            "only the cluster knows these variables; they count as unknown",
+        );
     }
     let argv = |words: &[String]| words.iter().map(|word| expand(word, &config.env)).collect::<Vec<_>>();
     let (command, args) = (argv(&pod.command), argv(&pod.args));
@@ -90,13 +97,13 @@ pub fn config_in_pod(config: &ImageConfig, pod: &PodContainer) -> (ImageConfig, 
         config.user = uid.to_string();
     }
     if pod.is_privileged {
-        hint("privileged: nothing but its profile holds it".to_owned());
+        hint("privileged", "nothing but its profile holds it");
     }
     for capability in &pod.added_capabilities {
-        hint(format!("capabilities: {capability} is added"));
+        hint("capabilities", &format!("{capability} is added"));
     }
     for namespace in &pod.host_namespaces {
-        hint(format!("{namespace}: it shares the node's"));
+        hint(namespace, "it shares that of the node");
     }
     (config, notes)
 }
