@@ -246,6 +246,7 @@ impl UsageLedger {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Use {
     Executed,
     Loaded,

@@ -203,13 +203,10 @@ fn without_usage_the_ladder_ends_at_what_the_profile_expects() {
     assert!(found[3].because.contains("/usr/bin/helper"), "{}", found[3].because);
 }
 
-#[test]
-fn use_raises_and_long_watching_without_use_is_said() {
-    let report = report();
-    let known = KnownFiles::new(&report.files);
-    let mut ledger = ledger(&report);
+/// What a server of the image and its helper do when they start.
+fn start() -> Vec<Event> {
     let image = ExeFile::default();
-    for event in [
+    vec![
         exec("/usr/bin/server", HOUR_NS),
         load("/usr/bin/server", "/usr/lib/libtls.so.3", image, HOUR_NS),
         exec("/usr/bin/helper", HOUR_NS),
@@ -235,7 +232,16 @@ fn use_raises_and_long_watching_without_use_is_said() {
             },
             HOUR_NS,
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn use_raises_and_long_watching_without_use_is_said() {
+    let report = report();
+    let known = KnownFiles::new(&report.files);
+    let mut ledger = ledger(&report);
+    let image = ExeFile::default();
+    for event in start() {
         ledger.note(&event, &report, &known);
     }
     let found = reach(&report, Some(&ledger.usage()), IdleThresholds::DEFAULT);
