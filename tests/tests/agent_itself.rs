@@ -313,10 +313,7 @@ fn users_of_a_container_have_its_own_names() {
         return machine::say_skipped("users of a container", &reason);
     }
     // The agent is there first: nothing that the container does goes without names.
-    let agent = stage.agent(
-        "evt.type=execve and container.id!=host and user.name=redis",
-        &[],
-    );
+    let agent = stage.agent("evt.type=execve and container.id!=host and user.name=redis", &[]);
     let redis = Container::start(
         "redis",
         &["--volume", &format!("{}:/mounted:ro", stage.at("images"))],
@@ -375,8 +372,11 @@ fn a_report_that_is_written_anew_judges_the_container_that_runs() {
         fs::rename(stage.path.join("draft"), stage.path.join("images/nginx.json")).unwrap();
     };
     put("");
-    let _nginx = Container::start("nginx", &[], &[]).unwrap();
+    let nginx = Container::start("nginx", &[], &[]).unwrap();
     let agent = stage.agent("evt.type=execve and proc.exepath=HERE/never", &[]);
+    // A session is a deviation: so the container is known, and judged by the first report.
+    nginx.exec(&["true"]).unwrap();
+    agent.next_alert(&nginx.id).unwrap();
     put("\n");
     let said = agent.wait_for_talk("has another scan report now").unwrap();
     assert!(said.starts_with("notice: container"), "{said}");
