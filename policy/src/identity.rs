@@ -191,7 +191,12 @@ pub(crate) fn judge_capability(case: &Case<'_>, number: u8) -> Judgement {
         ..against
     };
     let act = format!("used {name}");
-    Judgement::Deviates(vec![case.deviation(DeviationKind::CapabilityUse, Verb::Become, &act, against)])
+    Judgement::Deviates(vec![case.deviation(
+        DeviationKind::CapabilityUse,
+        Verb::Become,
+        &act,
+        against,
+    )])
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! write over one that it does hold) is a deviation even where the facet is open.
 
 use plimsoll_model::{
-    Action, Applet, Confidence, Credentials, Event, EventKind, Evidence, EvidenceSource, ExpectedFact, Fact, MAX_EXPECTED,
-    PathPattern, Peer, PeerScope, Phase, PortSpec, Process, SocketAddress, Subject, Transport, Verb,
+    Action, Applet, Confidence, Credentials, Event, EventKind, Evidence, EvidenceSource, ExpectedFact, Fact,
+    MAX_EXPECTED, PathPattern, Peer, PeerScope, Phase, PortSpec, Process, SocketAddress, Subject, Transport, Verb,
 };
 
 use crate::{
