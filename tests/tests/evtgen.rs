@@ -15,7 +15,7 @@ use plimsoll_tests::{
     evtgen::{
         judge::{self, Judge},
         stage::Stage,
-        suite::{Case, load},
+        suite::{Case, Unread, load},
     },
     machine, page, repository,
 };
@@ -27,8 +27,7 @@ const CASES_PER_AGENT: usize = 6;
 struct Work {
     rules: Vec<PathBuf>,
     cases: Vec<Case>,
-    /// Files that could not be read, and why.
-    unread: Vec<(String, String)>,
+    unread: Vec<Unread>,
 }
 
 fn work() -> Option<Work> {

@@ -16,6 +16,9 @@ pub struct Case {
     pub body: Value,
 }
 
+/// A file that could not be read whole, and why.
+pub type Unread = (String, String);
+
 /// Most combinations of one template.
 const MAX_CASES: usize = 10_000;
 
@@ -23,7 +26,7 @@ const MAX_CASES: usize = 10_000;
 ///
 /// # Errors
 /// The folder cannot be listed.
-pub fn load(folder: &Path) -> anyhow::Result<(Vec<Case>, Vec<(String, String)>)> {
+pub fn load(folder: &Path) -> anyhow::Result<(Vec<Case>, Vec<Unread>)> {
     let mut files: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
