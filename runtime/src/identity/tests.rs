@@ -228,14 +228,10 @@ fn plain_runc_is_read_from_its_state_and_bundle() {
 
 /// Keys and forms as CRI-O writes them (its `internal/annotations/internal.go`, and the `config.json` that `crictl inspect`
 /// shows of its own example pod).
-#[test]
-fn crio_says_pod_labels_and_volumes_in_annotations() {
-    let root = tempfile::tempdir().unwrap();
-    let sandbox = "1f04600dc6949359da68eee5fe7c4069706a567c07d1ef89fe3bbfdeac7a6dca";
-    let storage = "var/lib/containers/storage";
+fn crio_configuration(sandbox: &str) -> serde_json::Value {
     let volumes = r#"[{"container_path":"/etc/hosts","host_path":"/var/lib/kubelet/pods/43/etc-hosts","readonly":false},
         {"container_path":"/etc/config","host_path":"/var/lib/kubelet/pods/43/config","readonly":true,"propagation":1}]"#;
-    let config = serde_json::json!({
+    serde_json::json!({
         "process": {"capabilities": {"bounding": ["CAP_NET_BIND_SERVICE", "CAP_KILL"]}},
         "annotations": {
             "io.container.manager": "cri-o",
@@ -248,7 +244,14 @@ fn crio_says_pod_labels_and_volumes_in_annotations() {
             "io.kubernetes.cri-o.SandboxName": "k8s_podsandbox1_shop_3f2b6c1e-8d4a-4f7b-9a2e-5c1d0e7f8a9b_1",
             "io.kubernetes.cri-o.Volumes": volumes,
         }
-    });
+    })
+}
+
+#[test]
+fn crio_says_pod_labels_and_volumes_in_annotations() {
+    let root = tempfile::tempdir().unwrap();
+    let sandbox = "1f04600dc6949359da68eee5fe7c4069706a567c07d1ef89fe3bbfdeac7a6dca";
+    let storage = "var/lib/containers/storage";
     let of_sandbox = serde_json::json!({"annotations": {
         "io.kubernetes.cri-o.ContainerType": "sandbox",
         "io.kubernetes.cri-o.Labels": r#"{"app":"shop","io.kubernetes.pod.uid":"9"}"#,
@@ -263,7 +266,7 @@ fn crio_says_pod_labels_and_volumes_in_annotations() {
             ),
             (
                 &format!("{storage}/overlay-containers/{ID}/userdata/config.json"),
-                config.to_string(),
+                crio_configuration(sandbox).to_string(),
             ),
             (
                 &format!("{storage}/overlay-containers/{sandbox}/userdata/config.json"),
