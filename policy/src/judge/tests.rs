@@ -106,7 +106,15 @@ fn exec(from: &str, to: Process, phase: Phase) -> Event {
 
 /// Kind of the first deviation, `expected` or `open`.
 fn verdict(profile: Profile, files: &KnownFiles, event: &Event, entry: Entry) -> &'static str {
-    match judge(&CompiledProfile::new(profile), event, Context { files, entry, before: None }) {
+    match judge(
+        &CompiledProfile::new(profile),
+        event,
+        Context {
+            files,
+            entry,
+            before: None,
+        },
+    ) {
         Judgement::Expected => "expected",
         Judgement::NotJudged => "open",
         Judgement::Deviates(deviations) => deviations[0].kind.as_str(),
