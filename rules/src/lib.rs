@@ -31,5 +31,5 @@ pub use field::{FieldInfo, FieldType, fields};
 pub use observation::{AdmissionObservation, AdmittedImage, ImageObservation, ImageSubject, Observation};
 pub use priority::Priority;
 pub use rule::Rule;
-pub use set::{EventKinds, Environment, EventNeeds, Loaded, RuleFile, RuleSet};
+pub use set::{Environment, EventKinds, EventNeeds, Loaded, RuleFile, RuleSet};
 pub use source::Source;

@@ -20,7 +20,9 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("web", &["model", "rules", "policy", "vulndb", "scanner"]),
     (
         "cli",
-        &["model", "rules", "policy", "vulndb", "scanner", "runtime", "scap", "web"],
+        &[
+            "model", "rules", "policy", "vulndb", "scanner", "runtime", "scap", "web",
+        ],
     ),
 ];
 

@@ -22,24 +22,19 @@ use tempfile::TempDir;
 /// Bytes of the file that makes the second layer large enough to be cut in the middle.
 const BIG_BYTES: u32 = 1 << 20;
 
-/// Whether this test can run; if not, it says so.
-fn has_tools(test: &str) -> bool {
-    let missing = ["docker-registry", "skopeo", "htpasswd"]
-        .into_iter()
-        .find(|tool| !machine::has(tool));
-    if let Some(tool) = missing {
-        machine::say_skipped(test, &format!("{tool} is not installed"));
-    }
-    missing.is_none()
-}
-
 struct Made {
     folder: TempDir,
     layout: Layout,
 }
 
 impl Made {
-    fn new() -> Self {
+    /// `None`: this test cannot run, which is said.
+    fn for_test(test: &str) -> Option<Self> {
+        let mut tools = ["docker-registry", "skopeo", "htpasswd"].into_iter();
+        if let Some(tool) = tools.find(|tool| !machine::has(tool)) {
+            machine::say_skipped(test, &format!("{tool} is not installed"));
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
         let mut files = image::debian_files();
         // Incompressible, and the same every time.
@@ -49,7 +44,22 @@ impl Made {
         files.push(("srv/big", &big));
         let layout = image::write_layout(&folder.path().join("layout"), &[&files[..2], &files[2..]], &json!({}));
         let layout = layout.expect("it is a new folder");
-        Self { folder, layout }
+        Some(Self { folder, layout })
+    }
+
+    /// A registry with the image, for everybody to read.
+    fn open_to_all(&self, name: &str) -> Registry {
+        let registry = Registry::start().unwrap();
+        registry.push(&self.layout.folder, name).unwrap();
+        registry
+    }
+
+    /// A registry with the image as `team/demo:1`, for `user` with the password `secret`.
+    fn behind_a_password(&self, section: &str) -> Registry {
+        let registry = Registry::start_with(section, "").unwrap();
+        let login = ["--dest-creds", "user:secret"];
+        registry.push_with(&self.layout.folder, "team/demo:1", &login).unwrap();
+        registry
     }
 
     fn path(&self, name: &str) -> String {
@@ -108,14 +118,10 @@ const NO_AUTH: [&str; 2] = ["--auth-file", "/nonexistent"];
 
 #[test]
 fn a_password_comes_from_the_file_or_a_helper() {
-    if !has_tools("a_password_comes_from_the_file_or_a_helper") {
+    let Some(made) = Made::for_test("a_password_comes_from_the_file_or_a_helper") else {
         return;
-    }
-    let made = Made::new();
-    let registry = Registry::start_with(&made.passwords(), "").unwrap();
-    registry
-        .push_with(&made.layout.folder, "team/demo:1", &["--dest-creds", "user:secret"])
-        .unwrap();
+    };
+    let registry = made.behind_a_password(&made.passwords());
     let target = format!("{}/team/demo:1", registry.address);
     assert_ends(&made.scan(&target, &NO_AUTH), 3, "podman login");
     let right = made.auth_file(&registry.address, "user:secret");
@@ -159,15 +165,11 @@ fn a_password_comes_from_the_file_or_a_helper() {
 
 #[test]
 fn a_token_server_is_asked_with_password_or_identity_token() {
-    if !has_tools("a_token_server_is_asked_with_password_or_identity_token") {
+    let Some(made) = Made::for_test("a_token_server_is_asked_with_password_or_identity_token") else {
         return;
-    }
-    let made = Made::new();
+    };
     let issuer = Issuer::start(made.folder.path()).unwrap();
-    let registry = Registry::start_with(&issuer.section(), "").unwrap();
-    registry
-        .push_with(&made.layout.folder, "team/demo:1", &["--dest-creds", "user:secret"])
-        .unwrap();
+    let registry = made.behind_a_password(&issuer.section());
     let target = format!("{}/team/demo:1", registry.address);
     assert_ends(&made.scan(&target, &NO_AUTH), 3, "refuses access");
     let wrong = made.auth_file(&registry.address, "user:wrong");
@@ -193,10 +195,9 @@ fn a_token_server_is_asked_with_password_or_identity_token() {
 
 #[test]
 fn a_certificate_must_be_of_an_authority_that_is_trusted() {
-    if !has_tools("a_certificate_must_be_of_an_authority_that_is_trusted") {
+    let Some(made) = Made::for_test("a_certificate_must_be_of_an_authority_that_is_trusted") else {
         return;
-    }
-    let made = Made::new();
+    };
     let authority = Authority::new().unwrap();
     authority.sign(made.folder.path(), "server").unwrap();
     let tls = format!(
@@ -229,10 +230,9 @@ fn a_certificate_must_be_of_an_authority_that_is_trusted() {
 
 #[test]
 fn a_client_certificate_is_shown_to_the_host_that_it_is_for() {
-    if !has_tools("a_client_certificate_is_shown_to_the_host_that_it_is_for") {
+    let Some(made) = Made::for_test("a_client_certificate_is_shown_to_the_host_that_it_is_for") else {
         return;
-    }
-    let made = Made::new();
+    };
     let authority = Authority::new().unwrap();
     let ca = made.write("ca.pem", &authority.pem());
     authority.sign(made.folder.path(), "server").unwrap();
@@ -261,12 +261,10 @@ fn a_client_certificate_is_shown_to_the_host_that_it_is_for() {
 
 #[test]
 fn mirrors_are_asked_in_their_order_and_a_dead_one_is_left_out() {
-    if !has_tools("mirrors_are_asked_in_their_order_and_a_dead_one_is_left_out") {
+    let Some(made) = Made::for_test("mirrors_are_asked_in_their_order_and_a_dead_one_is_left_out") else {
         return;
-    }
-    let made = Made::new();
-    let registry = Registry::start().unwrap();
-    registry.push(&made.layout.folder, "mirrored/team/demo:1").unwrap();
+    };
+    let registry = made.open_to_all("mirrored/team/demo:1");
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let empty = Registry::start().unwrap();
     // Nobody has this name, so that only the mirrors can answer.
@@ -305,12 +303,10 @@ fn mirrors_are_asked_in_their_order_and_a_dead_one_is_left_out() {
 
 #[test]
 fn a_rate_limit_is_waited_for_within_a_bound_and_then_explained() {
-    if !has_tools("a_rate_limit_is_waited_for_within_a_bound_and_then_explained") {
+    let Some(made) = Made::for_test("a_rate_limit_is_waited_for_within_a_bound_and_then_explained") else {
         return;
-    }
-    let made = Made::new();
-    let registry = Registry::start().unwrap();
-    registry.push(&made.layout.folder, "team/demo:1").unwrap();
+    };
+    let registry = made.open_to_all("team/demo:1");
     let refusal = |seconds: u32| {
         let body = br#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#;
         answer("429 Too Many Requests", &[&format!("Retry-After: {seconds}")], body)
@@ -346,12 +342,10 @@ fn a_rate_limit_is_waited_for_within_a_bound_and_then_explained() {
 
 #[test]
 fn a_broken_stream_is_continued_where_it_broke() {
-    if !has_tools("a_broken_stream_is_continued_where_it_broke") {
+    let Some(made) = Made::for_test("a_broken_stream_is_continued_where_it_broke") else {
         return;
-    }
-    let made = Made::new();
-    let registry = Registry::start().unwrap();
-    registry.push(&made.layout.folder, "team/demo:1").unwrap();
+    };
+    let registry = made.open_to_all("team/demo:1");
     let big = made.layout.layer_digests[1].clone();
     let digest = big.clone();
     let proxy = FaultProxy::start(&registry.address, move |asked| {
@@ -402,14 +396,10 @@ fn a_broken_stream_is_continued_where_it_broke() {
 
 #[test]
 fn a_redirect_does_not_take_credentials_along() {
-    if !has_tools("a_redirect_does_not_take_credentials_along") {
+    let Some(made) = Made::for_test("a_redirect_does_not_take_credentials_along") else {
         return;
-    }
-    let made = Made::new();
-    let registry = Registry::start_with(&made.passwords(), "").unwrap();
-    registry
-        .push_with(&made.layout.folder, "team/demo:1", &["--dest-creds", "user:secret"])
-        .unwrap();
+    };
+    let registry = made.behind_a_password(&made.passwords());
     let blobs: Vec<(String, Vec<u8>)> = made
         .layout
         .layer_digests
