@@ -40,7 +40,7 @@ const MUST_NOT_REACH: [(&str, &[&str]); 9] = [
         "policy",
         &["tokio", "rayon", "rusqlite", "aya", "axum", "reqwest", "tar"],
     ),
-    ("vulndb", &["tar", "axum", "aya"]),
+    ("vulndb", &["axum", "aya"]),
     ("scanner", &["aya", "axum", "plimsoll-runtime", "plimsoll-web"]),
     (
         "runtime",

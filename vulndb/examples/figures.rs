@@ -83,11 +83,11 @@ fn processor_seconds() -> f64 {
     ticks / 100.0
 }
 
-fn counts(path: &Path) -> (u64, u64) {
+fn counts(path: &Path) -> (i64, i64) {
     let connection = rusqlite::Connection::open(path).unwrap();
     let count = |table: &str| {
         let sql = format!("SELECT count(*) FROM {table}");
-        connection.query_row(&sql, [], |row| row.get::<_, u64>(0)).unwrap()
+        connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
     };
     (count("advisory"), count("affected"))
 }
@@ -114,7 +114,7 @@ fn look_up(path: &Path) -> f64 {
         .prepare("SELECT advisory, state, introduced, fixed FROM affected WHERE ecosystem = ?1 AND package = ?2")
         .unwrap();
     median(|| {
-        let (mut at, mut found) = (0, 0_u64);
+        let (mut at, mut found) = (0, 0_i64);
         let start = Instant::now();
         for _ in 0..LOOK_UPS {
             // A step that shares no factor with the number of names visits all of them.
@@ -122,7 +122,7 @@ fn look_up(path: &Path) -> f64 {
             let (ecosystem, name) = &known[at];
             let mut rows = query.query(rusqlite::params![ecosystem, name]).unwrap();
             while let Some(row) = rows.next().unwrap() {
-                found += row.get::<_, u64>(0).unwrap();
+                found += row.get::<_, i64>(0).unwrap();
             }
         }
         assert!(found > 0);

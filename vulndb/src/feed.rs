@@ -101,6 +101,16 @@ pub(crate) struct Batch {
     pub(crate) freshness: Vec<(&'static str, String)>,
 }
 
+impl Batch {
+    /// Takes what another one says; it is empty afterwards.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.records.append(&mut other.records);
+        self.enrichments.append(&mut other.enrichments);
+        self.support.append(&mut other.support);
+        self.freshness.append(&mut other.freshness);
+    }
+}
+
 /// A source's record of one vulnerability, or of the several that one update fixes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {

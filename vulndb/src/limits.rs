@@ -60,6 +60,18 @@ pub(crate) const MAX_NOTES_PER_BATCH: usize = 100;
 /// Longest file after decompression, in bytes. The longest real one (a distribution's complete OVAL) has about 1 GiB.
 pub(crate) const MAX_FILE_BYTES: u64 = 4 << 30;
 
+/// What an archive may unpack to, in bytes, however long it is. Red Hat's VEX records of all CVEs have about 20 GiB.
+pub(crate) const MAX_ARCHIVE_BYTES: u64 = 64 << 30;
+
+/// How many times its own length an archive may unpack to, if that is more than [`MAX_FILE_BYTES`]. JSON shrinks to a hundredth.
+pub(crate) const MAX_ARCHIVE_RATIO: u64 = 400;
+
+/// Longest extended header of a tar archive, in bytes: a path of Linux has 4 KiB.
+pub(crate) const MAX_TAR_NAME_BYTES: usize = 64 << 10;
+
+/// Percent of an archive's files that no feed recognises without a note: a repository has its own descriptions and settings.
+pub(crate) const MAX_STRANGERS_PERCENT: u64 = 10;
+
 /// How many percent of its records a source may lose from one import to the next before it is not believed.
 pub(crate) const MAX_SHRINK_PERCENT: u64 = 20;
 

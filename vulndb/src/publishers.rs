@@ -10,6 +10,14 @@ const PUBLISHERS: &[(&str, &str)] = &[
     ),
     ("epss", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),
     ("debian", "https://security-tracker.debian.org/tracker/data/json"),
+    (
+        "oracle",
+        "https://linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2",
+    ),
+    (
+        "ssvc",
+        "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.zip",
+    ),
 ];
 
 /// Where OSV.dev publishes an archive per ecosystem (<https://google.github.io/osv.dev/data/>).

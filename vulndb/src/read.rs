@@ -1,22 +1,28 @@
 //! Files and folders in, documents handed to their feed, what they say out; parsed on all cores.
 
+mod archive;
+mod tar;
+mod unpack;
 mod zip;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use plimsoll_model::{Note, NoteKind};
 use rayon::prelude::*;
 
+use self::unpack::{Limited, unpack};
+
 use crate::Error;
 use crate::feed::{self, Batch, Feed, Framing};
 use crate::limits::{
-    BATCH_BYTES, MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_FOLDER_DEPTH, MAX_HEAD_BYTES, MAX_NOTES,
-    MAX_NOTES_PER_BATCH, MAX_ZSTD_WINDOW_LOG,
+    BATCH_BYTES, MAX_ARCHIVE_BYTES, MAX_ARCHIVE_RATIO, MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_FOLDER_DEPTH,
+    MAX_HEAD_BYTES, MAX_NOTES, MAX_NOTES_PER_BATCH,
 };
 
-/// What one file says.
+/// What one file says, or what all files of one feed in an archive say.
 pub(crate) struct FileContent {
     pub(crate) path: PathBuf,
     /// `None` when no feed recognises it.
@@ -31,6 +37,21 @@ pub(crate) struct FileContent {
     /// Sources that a refused file was about.
     pub(crate) feed_sources: Vec<&'static str>,
     pub(crate) notes: Vec<Note>,
+}
+
+impl FileContent {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            feed: None,
+            batch: Batch::default(),
+            documents: 0,
+            broken: 0,
+            failed: None,
+            feed_sources: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// All files below the paths, sorted. A path that was named is taken whatever it is called; in folders, only files
@@ -79,7 +100,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Err
 
 /// How files of feeds are called, without the ending of their compression.
 const ENDINGS: &[&str] = &[
-    ".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md", ".xml", ".zip",
+    ".json", ".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".md", ".xml", ".zip", ".tar", ".tgz",
 ];
 
 fn is_called_like_data(path: &Path) -> bool {
@@ -102,92 +123,72 @@ fn plain_name(path: &Path) -> String {
 
 /// Reads files on all cores; the results are in the files' order.
 pub(crate) fn read_files(files: &[PathBuf]) -> Vec<FileContent> {
-    files.par_iter().map(|path| read_file(path)).collect()
+    let contents: Vec<Vec<FileContent>> = files.par_iter().map(|path| read_file(path)).collect();
+    contents.into_iter().flatten().collect()
 }
 
-fn read_file(path: &Path) -> FileContent {
-    let mut content = FileContent {
-        path: path.to_owned(),
-        feed: None,
-        batch: Batch::default(),
-        documents: 0,
-        broken: 0,
-        failed: None,
-        feed_sources: Vec::new(),
-        notes: Vec::new(),
-    };
+/// One result, or, of an archive, one for each feed in it.
+fn read_file(path: &Path) -> Vec<FileContent> {
+    let mut content = FileContent::new(path);
     let place = path.display().to_string();
-    if let Err(error) = read_into(path, &mut content) {
-        content.failed = Some(error.to_string());
-        content
-            .notes
-            .push(Note::new(NoteKind::Unreadable, place, error.to_string()));
-    } else if content.feed.is_none() {
-        let detail = "no feed's format was recognised in it";
-        content.notes.push(Note::new(NoteKind::Unsupported, place, detail));
+    match read_into(path, &mut content) {
+        Ok(Some(members)) => return members,
+        Ok(None) if content.feed.is_some() => {}
+        Ok(None) => {
+            let detail = "no feed's format was recognised in it";
+            content.notes.push(Note::new(NoteKind::Unsupported, place, detail));
+        }
+        Err(error) => {
+            let detail = error.to_string();
+            content.notes.push(Note::new(NoteKind::Unreadable, place, &detail));
+            content.failed = Some(detail);
+        }
     }
-    content
+    vec![content]
 }
 
-fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<()> {
-    let mut reader = BufReader::with_capacity(MAX_HEAD_BYTES, open(path)?);
+/// Reads a file into its content, or an archive into several.
+fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<Option<Vec<FileContent>>> {
+    let file = File::open(path)?;
+    let packed_bytes = file.metadata()?.len();
+    let mut reader = unpack(BufReader::with_capacity(MAX_HEAD_BYTES, file))?;
     let head = fill_head(&mut reader)?;
-    if zip::is_zip(&head) {
-        return zip::read(path, content);
+    let (is_zip, is_tar) = (zip::is_zip(&head), tar::is_tar(&head));
+    let left = AtomicU64::new(match is_zip || is_tar {
+        true => packed_bytes
+            .saturating_mul(MAX_ARCHIVE_RATIO)
+            .clamp(MAX_FILE_BYTES, MAX_ARCHIVE_BYTES),
+        false => MAX_FILE_BYTES,
+    });
+    let inner = std::io::Cursor::new(head).chain(reader);
+    if is_zip {
+        return Ok(Some(zip::read(path, inner, &left)));
     }
-    let name = plain_name(path);
+    let limited = BufReader::with_capacity(MAX_HEAD_BYTES, Limited { inner, left: &left });
+    if is_tar {
+        return Ok(Some(tar::read(path, limited, &left)));
+    }
+    read_plain(limited, content).map(|()| None)
+}
+
+/// Reads what is no archive: the feed that recognises its name and its first bytes.
+fn read_plain(mut reader: impl BufRead + Send, content: &mut FileContent) -> std::io::Result<()> {
+    let head = fill_head(&mut reader)?;
+    let name = plain_name(&content.path);
     let Some(feed) = feed::ALL.iter().copied().find(|feed| feed.recognises(&name, &head)) else {
         return Ok(());
     };
     content.feed = Some(feed);
-    let reader = Limited {
-        inner: std::io::Cursor::new(head.clone()).chain(reader),
-        left: MAX_FILE_BYTES,
-    };
     let is_lines = match feed.framing() {
         Framing::Json => starts_with_whole_line(&head),
         Framing::Lines => true,
         Framing::Whole => false,
     };
-    if !is_lines {
-        return read_document(feed, reader, content);
+    let reader = std::io::Cursor::new(head).chain(reader);
+    match is_lines {
+        true => read_lines(feed, reader, content),
+        false => read_document(feed, reader, content),
     }
-    read_lines(feed, BufReader::with_capacity(MAX_HEAD_BYTES, reader), content)
-}
-
-/// Ends with an error, not quietly, when a file is longer than any feed: compressed bombs.
-struct Limited<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or_else(|| std::io::Error::other("the file is longer than any feed"))?;
-        Ok(read)
-    }
-}
-
-/// Decompresses by the first bytes, not by the name.
-fn open(path: &Path) -> std::io::Result<Box<dyn Read + Send>> {
-    let mut file = BufReader::with_capacity(MAX_HEAD_BYTES, File::open(path)?);
-    let start = file.fill_buf()?;
-    if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
-        decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
-        return Ok(Box::new(decoder));
-    }
-    if start.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(file)));
-    }
-    if start.starts_with(b"BZh") {
-        return Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(file)));
-    }
-    Ok(Box::new(file))
 }
 
 fn fill_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
@@ -324,10 +325,7 @@ impl Part {
     fn add_to(mut self, content: &mut FileContent, place: &str) {
         content.documents += self.documents;
         content.broken += self.broken;
-        content.batch.records.append(&mut self.batch.records);
-        content.batch.enrichments.append(&mut self.batch.enrichments);
-        content.batch.support.append(&mut self.batch.support);
-        content.batch.freshness.append(&mut self.batch.freshness);
+        content.batch.append(&mut self.batch);
         let room = MAX_NOTES.saturating_sub(content.notes.len());
         let notes = self.reasons.into_iter().take(room);
         content
@@ -446,20 +444,6 @@ mod tests {
         let cut_off: [&[u8]; 2] = [b"{}", br#"{"a":"#];
         assert_eq!(elements(br#"[{},{"a":"#), cut_off);
         assert!(elements(b"[]").is_empty());
-    }
-
-    #[test]
-    fn a_bomb_ends_with_an_error() {
-        let mut reader = Limited {
-            inner: std::io::repeat(b' '),
-            left: 100_000,
-        };
-        assert!(reader.read_to_end(&mut Vec::new()).is_err());
-        let mut short = Limited {
-            inner: b"abc".as_slice(),
-            left: 3,
-        };
-        assert_eq!(short.read_to_end(&mut Vec::new()).unwrap(), 3);
     }
 
     #[test]

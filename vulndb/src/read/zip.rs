@@ -1,17 +1,17 @@
-//! A zip archive of one record per member (OSV's `all.zip`) in, what its records say out; members are read on all cores.
+//! A zip archive (OSV's `all.zip`, GitHub's of a repository) in, what its members say out; members are read on all cores.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Error, Read, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use plimsoll_model::NoteKind;
 use rayon::prelude::*;
 use zip::ZipArchive;
 
-use super::{FileContent, Part};
-use crate::feed::{self, Feed};
-use crate::limits::{MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_HEAD_BYTES};
+use super::FileContent;
+use super::archive::{Gathered, clean_name};
+use super::unpack::Limited;
+use crate::limits::{MAX_DOCUMENT_BYTES, MAX_FILES};
 
 type Archive = ZipArchive<Cursor<Arc<[u8]>>>;
 
@@ -23,90 +23,69 @@ pub(super) fn is_zip(start: &[u8]) -> bool {
     start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06")
 }
 
-/// Reads all members that are called like JSON.
-pub(super) fn read(path: &Path, content: &mut FileContent) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(MAX_DOCUMENT_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_DOCUMENT_BYTES {
-        return Err(std::io::Error::other("the archive is longer than any feed"));
-    }
-    let mut archive: Archive = ZipArchive::new(Cursor::new(Arc::from(bytes)))?;
-    if archive.len() > MAX_FILES {
-        return Err(std::io::Error::other("the archive has more members than any feed"));
-    }
-    let Some(feed) = recognise(&mut archive)? else {
-        return Ok(());
+/// Reads all members that are called like data.
+pub(super) fn read(path: &Path, reader: impl Read, left: &AtomicU64) -> Vec<FileContent> {
+    let archive = match open(reader) {
+        Ok(archive) => archive,
+        Err(error) => return Gathered::default().finish(path, Err(error)),
     };
-    content.feed = Some(feed);
-    // A bomb is a fault of the file, not of a member: what all members unpack to is counted.
-    let unpacked = AtomicU64::new(0);
     let indexes: Vec<usize> = (0..archive.len()).collect();
-    let parts: Vec<Part> = indexes
+    let parts: Vec<Gathered> = indexes
         .par_chunks(MEMBERS_PER_TASK)
-        .map(|chunk| read_members(archive.clone(), chunk, feed, &unpacked))
+        .map(|chunk| read_members(archive.clone(), chunk, path, left))
         .collect();
-    let place = path.display().to_string();
+    let mut all = Gathered::default();
     for part in parts {
-        part.add_to(content, &place);
+        all.append(part, path);
     }
-    if unpacked.into_inner() > MAX_FILE_BYTES {
-        return Err(std::io::Error::other("the archive unpacks to more than any feed"));
-    }
-    Ok(())
+    // A bomb is a fault of the file, not of a member.
+    let end = match left.load(Ordering::Relaxed) {
+        0 => Err(Error::other("the archive unpacks to more than any feed")),
+        _ => Ok(()),
+    };
+    all.finish(path, end)
 }
 
-/// The feed of the first member that one recognises.
-fn recognise(archive: &mut Archive) -> std::io::Result<Option<&'static dyn Feed>> {
-    for index in 0..archive.len().min(MEMBERS_PER_TASK) {
-        let mut member = archive.by_index(index)?;
-        let name = member.name()?.into_owned();
-        if !is_json(&name) {
-            continue;
-        }
-        let mut head = Vec::new();
-        (&mut member).take(MAX_HEAD_BYTES as u64).read_to_end(&mut head)?;
-        let name = name.rsplit('/').next().unwrap_or_default();
-        let found = feed::ALL.iter().copied().find(|feed| feed.recognises(name, &head));
-        if found.is_some() {
-            return Ok(found);
-        }
+fn open(reader: impl Read) -> Result<Archive> {
+    let mut bytes = Vec::new();
+    reader.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_DOCUMENT_BYTES {
+        return Err(Error::other("the archive is longer than any feed"));
     }
-    Ok(None)
+    let archive: Archive = ZipArchive::new(Cursor::new(Arc::from(bytes)))?;
+    match archive.len() > MAX_FILES {
+        true => Err(Error::other("the archive has more members than any feed")),
+        false => Ok(archive),
+    }
 }
 
-fn is_json(name: &str) -> bool {
-    name.ends_with(".json")
-}
-
-fn read_members(mut archive: Archive, indexes: &[usize], feed: &dyn Feed, unpacked: &AtomicU64) -> Part {
-    let mut part = Part::default();
+fn read_members(mut archive: Archive, indexes: &[usize], path: &Path, left: &AtomicU64) -> Gathered {
+    let mut gathered = Gathered::default();
     let mut bytes = Vec::new();
     for &index in indexes {
-        let number = index as u64 + 1;
-        if unpacked.load(Ordering::Relaxed) > MAX_FILE_BYTES {
+        if left.load(Ordering::Relaxed) == 0 {
             break;
         }
-        let mut member = match archive.by_index(index) {
-            Ok(member) if member.name().is_ok_and(|name| is_json(&name)) => member,
-            Ok(_) => continue,
+        let member = match archive.by_index(index) {
+            Ok(member) => member,
             Err(error) => {
-                part.add_broken(NoteKind::Unreadable, number, error.to_string());
+                gathered.add_unreadable(&format!("member {}", index + 1), error.to_string());
                 continue;
             }
         };
+        let name = member.name().ok().and_then(|name| clean_name(name.as_bytes()));
+        let Some(name) = name.filter(|_| member.is_file()) else {
+            continue;
+        };
         bytes.clear();
-        let limit = feed.max_document_bytes() as u64 + 1;
-        let result = (&mut member).take(limit).read_to_end(&mut bytes);
-        unpacked.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        match result {
-            Err(error) => part.add_broken(NoteKind::Unreadable, number, error.to_string()),
-            Ok(read) if read as u64 == limit => {
-                part.add_broken(NoteKind::Limit, number, "the record is too long".to_owned());
+        let limited = Limited { inner: member, left };
+        match limited.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes) {
+            Err(error) => gathered.add_unreadable(&name, error.to_string()),
+            Ok(read) if read > MAX_DOCUMENT_BYTES => {
+                gathered.add_unreadable(&name, "the document is too long".to_owned());
             }
-            Ok(_) => part.parse(feed, &bytes, number),
+            Ok(_) => gathered.read(path, &name, &bytes, left),
         }
     }
-    part
+    gathered
 }
