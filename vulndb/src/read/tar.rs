@@ -142,9 +142,9 @@ impl<R: Read> Batches<R> {
                 false => Err(Error::other("tar has a lone block of zeros")),
             };
         }
-        let blanks = CHECKSUM.len() as u32 * u32::from(b' ');
         let around = bytes[..CHECKSUM.start].iter().chain(&bytes[CHECKSUM.end..]);
-        let sum = around.map(|&byte| u32::from(byte)).sum::<u32>() + blanks;
+        let with_blanks = around.chain(&[b' '; CHECKSUM.end - CHECKSUM.start]);
+        let sum: u32 = with_blanks.map(|&byte| u32::from(byte)).sum();
         match header.cksum()? == sum {
             true => Ok(Some(header)),
             false => Err(Error::other("tar has a header with a wrong checksum")),
