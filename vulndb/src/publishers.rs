@@ -18,6 +18,15 @@ const PUBLISHERS: &[(&str, &str)] = &[
         "ssvc",
         "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.zip",
     ),
+    ("arch", "https://security.archlinux.org/issues/all.json"),
+    (
+        "rubysec",
+        "https://github.com/rubysec/ruby-advisory-db/archive/refs/heads/master.zip",
+    ),
+    (
+        "friendsofphp",
+        "https://github.com/FriendsOfPHP/security-advisories/archive/refs/heads/master.zip",
+    ),
 ];
 
 /// Where OSV.dev publishes an archive per ecosystem (<https://google.github.io/osv.dev/data/>).

@@ -14,4 +14,5 @@ mod load;
 mod rights;
 mod rings;
 mod sensors;
+mod snapshots;
 mod watch;
