@@ -108,9 +108,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Fields { source, format } => show_fields(source, format),
         Command::Explain { rule, paths } => explain(&rule, &load(&paths)?),
         Command::Test { paths, rules } => test(&paths, &rules),
-        Command::Bench { rules, events, capture } => {
-            print(&bench::report(&files(&rules)?, events as usize, &capture)?)
-        }
+        Command::Bench { rules, events, capture } => print(&bench::report(&files(&rules)?, events as usize, &capture)?),
     }
 }
 

@@ -63,7 +63,9 @@ fn answer(line: &str) -> Result<std::cmp::Ordering, String> {
     let [scheme, a, b] = cells.as_slice() else {
         return Err(format!("{} columns instead of scheme,a,b", cells.len()));
     };
-    find_scheme(scheme)?.compare_strictly(a, b).map_err(|error| error.to_string())
+    find_scheme(scheme)?
+        .compare_strictly(a, b)
+        .map_err(|error| error.to_string())
 }
 
 /// The cells of one line (RFC 4180, without line breaks in cells).
