@@ -65,8 +65,8 @@ fn call(name: &str, perl: &str) -> Option<(Call, PathBuf)> {
             .iter()
             .filter(|mechanism| **mechanism == Mechanism::SyscallTracepoint)
             .count()
-            <= 3,
-        "opens, libraries and this call alone may need tracepoints: {wanted:?}"
+            <= 4,
+        "opens, libraries, local sockets and this call alone may need tracepoints: {wanted:?}"
     );
     let folder = tempfile::tempdir().unwrap();
     let path = std::fs::canonicalize(&folder).unwrap();

@@ -103,7 +103,7 @@ mod tests {
         };
         assert_eq!(
             named(Path::new("r.json"), &hostile),
-            Path::new("r..._____2J-_etc_passwd.json")
+            Path::new("r...___2J-_etc_passwd.json")
         );
     }
 }
