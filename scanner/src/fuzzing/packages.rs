@@ -102,7 +102,7 @@ pub(super) const PARSERS: &[Parser] = &[
     (
         "conda",
         |b| in_image("/opt/conda/conda-meta/a-1-0.json", b),
-        &["scanner/tests/fixtures/ecosystems/zlib-1.2.11-hf3cbc9b_2.json"],
+        &["scanner/tests/fixtures/ecosystems/acme-keel-1.4.0-h7a1c_2.json"],
     ),
     (
         "dart",
