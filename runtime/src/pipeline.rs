@@ -187,7 +187,7 @@ impl Pipeline {
 
     /// Takes in a cgroup that exists, so that nobody needs to be asked about the host's.
     pub(crate) fn know(&mut self, cgroup_id: u64, path: String, out: &mut Vec<Output>) {
-        self.meet(cgroup_id, 0, Some(path), self.setup.boot_offset_ns, out);
+        self.meet(cgroup_id, 0, Some(path), None, out);
     }
 
     /// Takes in one event.
@@ -195,14 +195,14 @@ impl Pipeline {
         self.counts.events += 1;
         if let RawKind::CgroupMade { cgroup_id, path } = &raw.kind {
             let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
-            self.meet(*cgroup_id, 0, Some(path.clone()), time_ns, out);
+            self.meet(*cgroup_id, 0, Some(path.clone()), Some(time_ns), out);
             return;
         }
         if let RawKind::CgroupEntered { cgroup_id, path } = &raw.kind
             && !self.places.contains_key(cgroup_id)
         {
             let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
-            self.meet(*cgroup_id, raw.task.pid, Some(path.clone()), time_ns, out);
+            self.meet(*cgroup_id, raw.task.pid, Some(path.clone()), Some(time_ns), out);
         }
         let Some(seen) = self.tree.apply(raw) else { return };
         match seen.event.kind {
@@ -332,6 +332,7 @@ impl Pipeline {
 
     /// Tells what is due at this wall-clock time, and gives up on identities that take too long.
     pub(crate) fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {
+        self.wait_from(now_ns);
         self.give_up_before(now_ns.saturating_sub(MAX_WAIT_NS), out);
         self.causes.advance(now_ns, &mut self.told);
         self.drain_told(out);
@@ -360,7 +361,7 @@ impl Pipeline {
         let process = &seen.event.process;
         let (cgroup_id, pid, time_ns) = (process.cgroup_id, process.key.pid, seen.event.time_ns);
         if !self.places.contains_key(&cgroup_id) {
-            self.meet(cgroup_id, pid, None, time_ns, out);
+            self.meet(cgroup_id, pid, None, Some(time_ns), out);
         }
         match self.places.get_mut(&cgroup_id) {
             Some(Place::Waiting(waiting)) => {

@@ -22,8 +22,8 @@ pub(super) enum Place {
 
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// When its first event happened.
-    pub(super) since_ns: u64,
+    /// When its first event happened; `None`: it was there before the agent, and is waited for from the next tick on.
+    pub(super) since_ns: Option<u64>,
     is_asked: bool,
     pub(super) question: Question,
     pub(super) queue: VecDeque<Seen>,
@@ -46,7 +46,14 @@ impl Pipeline {
     }
 
     /// A cgroup is seen for the first time: asks who it is.
-    pub(super) fn meet(&mut self, cgroup_id: u64, pid: i32, path: Option<String>, now_ns: u64, out: &mut Vec<Output>) {
+    pub(super) fn meet(
+        &mut self,
+        cgroup_id: u64,
+        pid: i32,
+        path: Option<String>,
+        now_ns: Option<u64>,
+        out: &mut Vec<Output>,
+    ) {
         if self.setup.asker.is_none() {
             // A replay was told all containers before.
             self.places.entry(cgroup_id).or_insert(Place::Host);
@@ -123,8 +130,16 @@ impl Pipeline {
         match self.sandboxes.get_mut(&id) {
             Some(sandbox) => {
                 sandbox.container = container;
-                sandbox.is_joined |= sandbox.image.is_none() && image.is_some() && !sandbox.is_empty();
-                sandbox.image = image.or_else(|| sandbox.image.take());
+                match image {
+                    // Its processes were placed without knowing what each is.
+                    Some(image) if sandbox.image.is_none() && !sandbox.is_empty() => {
+                        let tree = &self.tree;
+                        sandbox.learn(image, |key| tree.process(key));
+                        self.guard_all(&id, out);
+                    }
+                    Some(image) => sandbox.image = Some(image),
+                    None => {}
+                }
             }
             None => {
                 self.sandboxes.insert(
@@ -136,14 +151,23 @@ impl Pipeline {
         id
     }
 
+    /// Starts the clock of those that were there before the agent.
+    pub(super) fn wait_from(&mut self, now_ns: u64) {
+        for place in self.places.values_mut() {
+            if let Place::Waiting(waiting) = place {
+                waiting.since_ns.get_or_insert(now_ns);
+            }
+        }
+    }
+
     pub(super) fn give_up_before(&mut self, before_ns: u64, out: &mut Vec<Output>) {
         let mut late: Vec<(u64, u64)> = Vec::new();
         for (cgroup_id, place) in &self.places {
             if let Place::Waiting(waiting) = place
                 && !waiting.queue.is_empty()
-                && waiting.since_ns < before_ns
+                && waiting.since_ns.unwrap_or(before_ns.saturating_sub(1)) < before_ns
             {
-                late.push((waiting.since_ns, *cgroup_id));
+                late.push((waiting.since_ns.unwrap_or_default(), *cgroup_id));
             }
         }
         late.sort_unstable();

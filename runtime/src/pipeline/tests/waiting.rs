@@ -71,6 +71,47 @@ fn who_is_not_named_in_time_is_an_unknown_container() {
 }
 
 #[test]
+fn who_was_there_before_the_agent_is_waited_for_from_the_first_tick_on() {
+    let mut scene = Scene::new();
+    serving(&mut scene);
+    let mut live = Live::new();
+    let path = "/libpod_parent/libpod-0000000000000000000000000000000000000000000000000000000000000001";
+    live.pipeline.know(CGROUP, path.to_owned(), &mut live.out);
+    live.feed(&scene.items);
+    live.pipeline.answer(1, Answer::Host, &mut live.out);
+    let now_ns = scene.now_ns + BOOT_OFFSET_NS + 1_000 * MAX_WAIT_NS;
+    live.pipeline.tick(now_ns, &mut live.out);
+    live.pipeline
+        .tick(now_ns + MAX_WAIT_NS - 10 * MILLISECOND, &mut live.out);
+    assert_eq!(live.pipeline.counts().unknown_containers, 0, "it has run for an hour");
+    live.pipeline
+        .tick(now_ns + MAX_WAIT_NS + 10 * MILLISECOND, &mut live.out);
+    assert_eq!(live.pipeline.counts().unknown_containers, 1);
+}
+
+#[test]
+fn who_is_named_late_is_judged_from_then_on() {
+    let mut scene = Scene::new();
+    let container = scene.name("redis", CGROUP, Some(digest(1)));
+    let room = serving(&mut scene);
+    let mut live = Live::new();
+    live.feed(&scene.items);
+    live.pipeline.answer(1, Answer::Host, &mut live.out);
+    let late_ns = scene.now_ns + BOOT_OFFSET_NS + MAX_WAIT_NS + 10 * MILLISECOND;
+    live.pipeline.tick(late_ns, &mut live.out);
+    assert_eq!(live.pipeline.counts().unknown_containers, 1);
+    live.pipeline
+        .answer(CGROUP, answer(&container, &redis_images()), &mut live.out);
+    let before = scene.items.len();
+    let shell = scene.fork(room.first);
+    scene.exec(shell, DASH, &["sh", "-c", "id"]);
+    live.feed(&scene.items[before..]);
+    live.pipeline.finish(&mut live.out);
+    let told = alerts(&live.out);
+    assert_eq!(titles(&told), [("unexpected-exec", "exec /usr/bin/dash -c id")]);
+}
+
+#[test]
 fn a_container_that_was_gone_before_anybody_looked_is_not_the_hosts() {
     let mut scene = Scene::new();
     serving(&mut scene);
