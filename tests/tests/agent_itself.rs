@@ -219,7 +219,7 @@ fn metrics_are_what_prometheus_own_tool_takes() {
 fn top_asks_a_running_agent_what_it_costs() {
     let Some(stage) = Stage::new("top") else { return };
     let run = stage.at("run");
-    let nobody = command::run(&["agent", "top", "--once", "--run", &run]);
+    let nobody = command::run(["agent", "top", "--once", "--run", &run]);
     assert_eq!(nobody.code, Some(3), "{nobody:?}");
     assert!(nobody.stderr.contains("hint:"), "{nobody:?}");
 
@@ -229,7 +229,7 @@ fn top_asks_a_running_agent_what_it_costs() {
         assert!(Command::new(&busy).status().unwrap().success());
     }
     let ask = || -> Reading {
-        let said = command::run(&["agent", "top", "--once", "--format", "json", "--run", &run]);
+        let said = command::run(["agent", "top", "--once", "--format", "json", "--run", &run]);
         assert_eq!(said.code, Some(0), "{said:?}");
         serde_json::from_str(&said.stdout).unwrap()
     };
@@ -254,7 +254,7 @@ fn top_asks_a_running_agent_what_it_costs() {
         "{reading:?}"
     );
 
-    let said = command::run(&["agent", "top", "--once", "--interval", "1", "--run", &run]);
+    let said = command::run(["agent", "top", "--once", "--interval", "1", "--run", &run]);
     assert_eq!(said.code, Some(0), "{said:?}");
     for expected in [
         &format!("process {}", agent.pid()),
