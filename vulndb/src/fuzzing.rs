@@ -70,7 +70,10 @@ fn read(name: &str, file: &str, document: &[u8]) {
 fn purl(bytes: &[u8]) {
     if let Ok(purl) = crate::Purl::parse(&String::from_utf8_lossy(bytes)) {
         let again = crate::Purl::parse(&purl.to_string());
-        assert_eq!(again.as_ref(), Ok(&purl), "{purl}");
+        // What was just short enough may be longer when its characters are escaped.
+        if again != Err("it is too long") {
+            assert_eq!(again.as_ref(), Ok(&purl), "{purl}");
+        }
     }
 }
 
