@@ -30,6 +30,7 @@ use crate::{
 mod clock;
 mod delivery;
 mod error;
+mod feed;
 mod handover;
 mod kernel_side;
 mod open;

@@ -95,6 +95,8 @@ pub struct Losses {
     pub by_kernel: [u64; wire::KINDS.len()],
     /// A hook was entered again, on the same processor, before its program was done.
     pub missed: u64,
+    /// They had arrived when the end came, and there was no time to read them.
+    pub left: u64,
     /// Records that do not follow the layout: our own bug.
     pub undecodable: u64,
 }
@@ -106,13 +108,14 @@ impl Losses {
             *sum += more;
         }
         self.missed += other.missed;
+        self.left += other.left;
         self.undecodable += other.undecodable;
         self
     }
 
-    /// What the kernel side could not hand over.
+    /// What the kernel side could not hand over, or not in time.
     fn unsent(&self) -> u64 {
-        self.by_kernel.iter().sum::<u64>() + self.missed
+        self.by_kernel.iter().sum::<u64>() + self.missed + self.left
     }
 
     /// All together.
@@ -215,6 +218,14 @@ impl Eyes {
         self.count()?;
         self.tell_losses(out);
         Ok(())
+    }
+
+    /// Counts what happened until `end_ns` and is still in the ring buffer as lost: nobody will read it.
+    pub(crate) fn leave_rest(&mut self, end_ns: u64) {
+        let ring = &mut self.ring;
+        let left = std::iter::from_fn(|| ring.next().map(|record| wire::time_ns(&record)))
+            .take_while(|time_ns| time_ns.is_none_or(|time_ns| time_ns <= end_ns));
+        self.losses.left += left.count() as u64;
     }
 
     /// Tells the kernel side that a cgroup, although in namespaces of its own, is not a container.

@@ -112,6 +112,12 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, WireError> {
     })
 }
 
+/// When a record's event happened; `None` for one that is too short.
+pub(crate) fn time_ns(bytes: &[u8]) -> Option<u64> {
+    let mut cursor = Cursor::new(bytes);
+    cursor.skip(8).and_then(|()| cursor.u64()).ok()
+}
+
 /// Decodes the first record of the task iterator's output; also says how many bytes it took. Arguments are not part of
 /// it: only the process itself can read them.
 pub(crate) fn decode_process(bytes: &[u8]) -> Result<(RawProcess, usize), WireError> {

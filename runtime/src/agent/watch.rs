@@ -5,18 +5,16 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError},
+        mpsc::{Receiver, SyncSender},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use plimsoll_model::LossReason;
-
-use super::{Input, handover::Handover, reload::NewRules};
+use super::{Input, feed::Feed, handover::Handover, reload::NewRules};
 use crate::{
     output::SharedVitals,
-    raw::{RawEvent, RawKind, RawTask},
+    raw::RawEvent,
     read::{Eyes, Filter, Losses, boot_time_ns},
     sensor::{Plan, SensorError},
 };
@@ -52,55 +50,12 @@ pub(super) fn start(
         before: Losses::default(),
         said: Losses::default(),
     };
-    let mut feed = Feed {
-        inputs,
-        lost: 0,
-        vitals,
-    };
+    let mut feed = Feed::new(inputs, vitals);
     thread::Builder::new().name("sensors".to_owned()).spawn(move || {
         if let Err(error) = sight.watch(&given, &mut feed, &stop) {
-            let _ = feed.inputs.send(Input::Failed(error));
+            feed.fail(error);
         }
     })
-}
-
-/// The way to the pipeline.
-struct Feed {
-    inputs: SyncSender<Input>,
-    /// Events that found no room since that was last said.
-    lost: u64,
-    vitals: SharedVitals,
-}
-
-impl Feed {
-    /// Nobody waits for the pipeline: what finds no room is lost, and counted. False: nobody listens any more.
-    fn send(&mut self, mut batch: Vec<RawEvent>) -> bool {
-        if batch.is_empty() {
-            return true;
-        }
-        if self.lost > 0 {
-            batch.push(lost_in_queue(self.lost));
-        }
-        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        match self.inputs.try_send(Input::Batch(batch)) {
-            Ok(()) => {
-                self.lost = 0;
-                self.vitals.depths().batches.enter();
-            }
-            Err(TrySendError::Full(_)) => self.lost += count - u64::from(self.lost > 0),
-            Err(TrySendError::Disconnected(_)) => return false,
-        }
-        true
-    }
-
-    /// The pipeline may have gone already; then nobody waits for this.
-    fn close(&mut self) {
-        if self.lost > 0 {
-            self.vitals.depths().batches.enter();
-            let _ = self.inputs.send(Input::Batch(vec![lost_in_queue(self.lost)]));
-        }
-        let _ = self.inputs.send(Input::Batch(Vec::new()));
-    }
 }
 
 /// The sensors that count, and during a hand-over those that will.
@@ -122,7 +77,7 @@ impl Sight {
                 && let Ok(mut new) = given.try_recv()
             {
                 let before = self.turn(new.eyes.take())?;
-                if !feed.send(before) || feed.inputs.send(Input::Rules(Box::new(new))).is_err() {
+                if !feed.send(before) || !feed.change_rules(new) {
                     return Ok(());
                 }
             }
@@ -133,10 +88,11 @@ impl Sight {
             self.next_batch(&mut batch)?;
             let is_end = self.next.is_none() && end_ns.is_some_and(|end_ns| is_over(&batch, end_ns));
             if is_end {
+                self.eyes.leave_rest(end_ns.unwrap_or_default());
                 // What was lost since it was last counted is to be known before the end.
                 self.eyes.count_losses(&mut batch)?;
             }
-            self.tell_losses(&feed.vitals);
+            self.tell_losses(feed.vitals());
             if !feed.send(batch) {
                 return Ok(());
             }
@@ -205,16 +161,4 @@ impl Sight {
 /// acts may be among it.
 fn is_over(batch: &[RawEvent], end_ns: u64) -> bool {
     batch.iter().all(|event| event.time_ns > end_ns) || boot_time_ns() > end_ns + LAST_READ_NS
-}
-
-fn lost_in_queue(count: u64) -> RawEvent {
-    RawEvent {
-        time_ns: boot_time_ns(),
-        cpu: 0,
-        task: RawTask::nobody(),
-        kind: RawKind::Lost {
-            count,
-            reason: LossReason::Queue,
-        },
-    }
 }
