@@ -73,6 +73,24 @@ pub enum DeviationKind {
 }
 
 impl DeviationKind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: &[Self] = &[
+        Self::ExecFileless,
+        Self::ExecModified,
+        Self::ExecNotInImage,
+        Self::ScriptNotInImage,
+        Self::LibraryModified,
+        Self::LibraryNotInImage,
+        Self::WriteToExecutablePath,
+        Self::IdentityChange,
+        Self::UnexpectedExec,
+        Self::CapabilityUse,
+        Self::UnexpectedConnect,
+        Self::UnexpectedListen,
+        Self::UnexpectedWrite,
+        Self::Session,
+    ];
+
     /// Stable name, kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {

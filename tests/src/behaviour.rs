@@ -17,7 +17,7 @@ mod watch;
 
 pub use image::{ImageSpec, Images};
 pub use observed::{Agreement, Recorded};
-pub use outcome::{ActOutcome, ImageOutcome, ProfileFigures, Verdict};
+pub use outcome::{ActOutcome, ImageOutcome, ProfileFigures, Verdict, total};
 pub use run::{Options, run};
-pub use suite::{Act, Kind, Step, Suite, load};
+pub use suite::{Act, Answer, Kind, Step, Suite, Wanted, load};
 pub use table::write;

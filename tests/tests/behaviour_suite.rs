@@ -15,6 +15,7 @@ fn normal_work_is_silent_and_attacks_are_flagged() {
     }
     let own = repository::root().join("tests/behaviour");
     let mut images = Images::read(&own.join("images.yaml")).unwrap();
+    let suites = behaviour::load(&own, &mut images).unwrap();
     images.images.retain(|name, spec| {
         let is_built = spec.is_built();
         if spec.is_quick && !is_built {
@@ -30,7 +31,7 @@ fn normal_work_is_silent_and_attacks_are_flagged() {
     }
     let options = Options {
         images,
-        suites: behaviour::load(&own).unwrap(),
+        suites,
         names: Vec::new(),
         jobs: 2,
         folder: repository::root().join("target/behaviour/quick"),
@@ -47,7 +48,8 @@ fn normal_work_is_silent_and_attacks_are_flagged() {
 #[test]
 fn every_pack_that_says_it_was_run_has_a_suite() {
     let own = repository::root().join("tests/behaviour");
-    let suites = behaviour::load(&own).unwrap();
+    let mut images = Images::read(&own.join("images.yaml")).unwrap();
+    let suites = behaviour::load(&own, &mut images).unwrap();
     let services: Vec<&str> = suites.iter().map(|suite| suite.service.as_str()).collect();
     // The suite is named after the software; these packs have another name.
     let called = |pack: &str| match pack {

@@ -21,8 +21,11 @@ pub struct Images {
 pub struct ImageSpec {
     /// What is given to `plimsoll scan`, in the repository's top folder.
     pub scan: String,
-    /// Name of the image below `localhost/plimsoll-demo`; `None`: as the suite names it.
+    /// Name of the image, below `localhost/plimsoll-demo` where it has no slash; `None`: as the suite names it.
     pub image: Option<String>,
+    /// Other names by which files call the service.
+    #[serde(default)]
+    pub also_called: Vec<String>,
     /// podman's options, with placeholders.
     #[serde(default)]
     pub options: Vec<String>,
@@ -69,6 +72,33 @@ impl Images {
     /// The file cannot be read, or is not of the form.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        serde_saphyr::from_str(&text).with_context(|| format!("read {}", path.display()))
+        Self::parse(&text).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// One file's text.
+    ///
+    /// # Errors
+    /// It is not of the form.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        Ok(serde_saphyr::from_str(text)?)
+    }
+
+    /// Takes another file's images; of one name, theirs.
+    pub fn add(&mut self, other: Self) {
+        self.images.extend(other.images);
+    }
+
+    /// The name of the image that a service runs.
+    pub fn called(&self, service: &str) -> Option<String> {
+        let is_it =
+            |name: &String, spec: &ImageSpec| name == service || spec.also_called.iter().any(|one| one == service);
+        let exact = self.images.get_key_value(service);
+        let found = exact.or_else(|| self.images.iter().find(|(name, spec)| is_it(name, spec)));
+        found.map(|(name, _)| name.clone())
+    }
+
+    /// Names of all images.
+    pub fn names(&self) -> Vec<&str> {
+        self.images.keys().map(String::as_str).collect()
     }
 }

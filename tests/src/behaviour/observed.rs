@@ -23,6 +23,7 @@ pub struct Recorded {
 
 #[derive(Debug, Clone)]
 struct Window {
+    row: String,
     image: String,
     from_ns: u64,
     until_ns: u64,
@@ -53,9 +54,10 @@ pub struct Agreement {
 const VERBS: [(&str, Verb); 3] = [("exec", Verb::Exec), ("listen", Verb::Listen), ("write", Verb::Write)];
 
 impl Recorded {
-    /// A container did normal work from then until then.
-    pub(super) fn add(&mut self, image: &str, container_id: &str, from_ns: u64, until_ns: u64) {
+    /// A container of this row and image did normal work from then until then.
+    pub(super) fn add(&mut self, (row, image): (&str, &str), container_id: &str, from_ns: u64, until_ns: u64) {
         let window = Window {
+            row: row.to_owned(),
             image: image.to_owned(),
             from_ns,
             until_ns,
@@ -74,7 +76,7 @@ impl Recorded {
         for window in self.by_container.values() {
             let report = std::fs::read(reports.join(format!("{}.json", window.image)))?;
             let report: ScanReport = serde_json::from_slice(&report)?;
-            tallies.insert(window.image.clone(), Tally::new(report.profile));
+            tallies.insert(window.row.clone(), Tally::new(report.profile));
         }
         let mut heard: BTreeSet<&str> = BTreeSet::new();
         observe(reports, &capture::Recorded::new(recording), |observed| {
@@ -83,9 +85,9 @@ impl Recorded {
                 return;
             };
             if (window.from_ns..window.until_ns).contains(&observed.event.time_ns)
-                && let Some(tally) = tallies.get_mut(&window.image)
+                && let Some(tally) = tallies.get_mut(&window.row)
             {
-                heard.insert(&window.image);
+                heard.insert(&window.row);
                 tally.take(&observed);
             }
         })?;

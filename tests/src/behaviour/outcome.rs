@@ -5,8 +5,10 @@ use super::{observed::Agreement, suite::Kind, watch::Told};
 /// One image's run.
 #[derive(Debug, Clone, Default)]
 pub struct ImageOutcome {
-    /// Its name.
+    /// Its name, with that of the folder of foreign files.
     pub name: String,
+    /// Its own name alone.
+    pub image: String,
     /// Figures of its profile.
     pub profile: ProfileFigures,
     /// Its acts in order, normal work first.
@@ -82,6 +84,23 @@ pub enum Verdict {
     Broken,
 }
 
+impl Verdict {
+    /// In a word or two.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::FalseAlert => "FALSE ALERT",
+            Self::Flagged => "flagged",
+            Self::Missed => "MISSED",
+            Self::Refused => "refused by the target",
+            Self::Unseen(_) => "nothing to see",
+            Self::Unjudged(_) => "not judged",
+            Self::NotRun(_) => "not run",
+            Self::Broken => "BROKEN",
+        }
+    }
+}
+
 impl ActOutcome {
     /// Notes alerts that came while it was done.
     pub(super) fn note(&mut self, told: &[Told]) {
@@ -103,6 +122,11 @@ impl ActOutcome {
 }
 
 impl ImageOutcome {
+    /// Whether it is of the suite's own files, not of a foreign folder.
+    pub fn is_own(&self) -> bool {
+        self.name == self.image
+    }
+
     /// Acts of a kind.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &ActOutcome> {
         self.acts.iter().filter(move |act| act.kind == kind)
@@ -111,6 +135,31 @@ impl ImageOutcome {
     /// Acts that came to this.
     pub fn count(&self, is: impl Fn(&Verdict) -> bool) -> usize {
         self.acts.iter().filter(|act| is(&act.verdict)).count()
+    }
+
+    /// What became of each case, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |act: &ActOutcome| {
+            let kind = match act.kind {
+                Kind::Benign => "work",
+                Kind::Attacks => "attack",
+            };
+            let told: Vec<&str> = act
+                .alerts
+                .iter()
+                .filter_map(|alert| alert.split("): ").next())
+                .collect();
+            let why = match &act.verdict {
+                Verdict::Unseen(reason) | Verdict::Unjudged(reason) | Verdict::NotRun(reason) => reason.clone(),
+                _ if told.is_empty() => String::new(),
+                _ => format!("{})", told.join("); ")),
+            };
+            let latency = act.latency_ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default();
+            let (name, verdict) = (&act.name, act.verdict.as_str());
+            let line = format!("{}\t{kind}\t{name}\t{verdict}\t{latency}\t{why}", self.name);
+            line.trim_end().to_owned()
+        };
+        self.acts.iter().map(line).chain(self.failure.clone()).collect()
     }
 
     /// What went wrong, a line each; empty when normal work was silent and every attack was flagged.
@@ -135,4 +184,28 @@ impl ImageOutcome {
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(super) fn milliseconds(ns: u64) -> f64 {
     ns as f64 / 1e6
+}
+
+/// All outcomes in one line.
+pub fn total(outcomes: &[ImageOutcome]) -> String {
+    let acts = |kind: Kind| outcomes.iter().map(|one| one.of(kind).count()).sum::<usize>();
+    let verdicts = |wanted: &str| {
+        let all = outcomes.iter().flat_map(|one| &one.acts);
+        all.filter(|act| act.verdict.as_str() == wanted).count()
+    };
+    let failures = outcomes.iter().filter(|one| one.failure.is_some()).count();
+    format!(
+        "total: {} steps of normal work: {} false alerts, {} broken; {} attacks: {} flagged, {} missed, {} not judged, {} refused \
+         by the target, {} with nothing to see, {} not run; {failures} containers ended early",
+        acts(Kind::Benign),
+        verdicts("FALSE ALERT"),
+        verdicts("BROKEN"),
+        acts(Kind::Attacks),
+        verdicts("flagged"),
+        verdicts("MISSED"),
+        verdicts("not judged"),
+        verdicts("refused by the target"),
+        verdicts("nothing to see"),
+        verdicts("not run"),
+    )
 }

@@ -1,7 +1,7 @@
 //! Suites and images in, outcomes out: one agent for all, so many images at a time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -17,7 +17,7 @@ use super::{
     observed::Recorded,
     outcome::{ActOutcome, ImageOutcome, ProfileFigures, Verdict},
     stage::Stage,
-    suite::{Act, Kind, Step, Suite},
+    suite::{Act, Answer, Kind, Step, Suite},
     watch::{Told, UPDATE_AFTER, Watch, now_ns},
 };
 use crate::{command, repository};
@@ -53,23 +53,22 @@ pub fn run(options: &Options) -> anyhow::Result<(Vec<ImageOutcome>, Vec<String>)
     let acts = options.folder.join("acts");
     fs::create_dir_all(&reports)?;
     make_acts(&acts)?;
-    let mut todo: Vec<(&String, &ImageSpec)> = options
-        .images
-        .images
-        .iter()
-        .filter(|(name, _)| options.names.is_empty() || options.names.contains(name))
-        .filter(|(name, _)| options.suites.iter().any(|suite| &suite.service == *name))
-        .collect();
+    let mut todo = rows(options);
+    ensure!(!todo.is_empty(), "no file is for any of {:?}", options.names);
     let mut outcomes = BTreeMap::new();
-    for (name, spec) in &todo {
-        let profile = scan(name, spec, &reports)?;
+    let mut profiles: BTreeMap<&str, ProfileFigures> = BTreeMap::new();
+    for row in &todo {
+        if !profiles.contains_key(row.image) {
+            profiles.insert(row.image, scan(row.image, row.spec, &reports)?);
+        }
         let outcome = ImageOutcome {
-            name: (*name).clone(),
-            profile,
-            operations_per_hour: spec.operations_per_hour,
+            name: row.name.clone(),
+            image: row.image.to_owned(),
+            profile: profiles[row.image].clone(),
+            operations_per_hour: row.spec.operations_per_hour,
             ..ImageOutcome::default()
         };
-        outcomes.insert((*name).clone(), outcome);
+        outcomes.insert(row.name.clone(), outcome);
     }
     let recording = options
         .folder
@@ -82,20 +81,23 @@ pub fn run(options: &Options) -> anyhow::Result<(Vec<ImageOutcome>, Vec<String>)
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.max(1) {
             scope.spawn(|| {
-                while let Some((name, spec)) = { todo.lock().ok().and_then(|mut todo| todo.pop()) } {
+                while let Some(row) = { todo.lock().ok().and_then(|mut todo| todo.pop()) } {
                     let begun = Instant::now();
                     let mut outcome = outcomes
                         .lock()
                         .expect("no thread fails")
-                        .remove(name)
+                        .remove(&row.name)
                         .expect("it is there");
-                    let result = run_image(&mut outcome, spec, options, &acts, &watch, &recorded);
+                    let result = run_row(&mut outcome, &row, &acts, &watch, &recorded);
                     outcome.failure = result.err().map(|error| format!("{error:#}"));
-                    eprintln!("{name}: {:.0} s", begun.elapsed().as_secs_f64());
+                    eprintln!("{}: {:.0} s", row.name, begun.elapsed().as_secs_f64());
                     for line in outcome.complaints() {
                         eprintln!("  {line}");
                     }
-                    outcomes.lock().expect("no thread fails").insert(name.clone(), outcome);
+                    outcomes
+                        .lock()
+                        .expect("no thread fails")
+                        .insert(row.name.clone(), outcome);
                 }
             });
         }
@@ -110,17 +112,55 @@ pub fn run(options: &Options) -> anyhow::Result<(Vec<ImageOutcome>, Vec<String>)
     Ok((outcomes.into_values().collect(), losses))
 }
 
-fn run_image(
+/// What is done in one container: the files of one folder for one image.
+struct Row<'a> {
+    /// The image's name, with the folder's where it is not the suite's own.
+    name: String,
+    image: &'a str,
+    spec: &'a ImageSpec,
+    suites: Vec<&'a Suite>,
+}
+
+/// The folder of the suite's own files.
+const OWN: &str = "behaviour";
+
+fn rows(options: &Options) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    let wanted = |suite: &&Suite| options.names.is_empty() || options.names.contains(&suite.service);
+    for suite in options.suites.iter().filter(wanted) {
+        let Some((image, spec)) = options.images.images.get_key_value(&suite.service) else {
+            continue;
+        };
+        let name = match suite.folder.as_str() {
+            OWN => image.clone(),
+            folder => format!("{image} ({folder})"),
+        };
+        match rows.iter_mut().find(|row| row.name == name) {
+            Some(row) => row.suites.push(suite),
+            None => rows.push(Row {
+                name,
+                image,
+                spec,
+                suites: vec![suite],
+            }),
+        }
+    }
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
+}
+
+fn run_row(
     outcome: &mut ImageOutcome,
-    spec: &ImageSpec,
-    options: &Options,
+    row: &Row<'_>,
     acts: &Path,
     watch: &Watch,
     recorded: &Mutex<Recorded>,
 ) -> anyhow::Result<()> {
     let from = watch.count();
     let begun_ns = now_ns();
-    let mut stage = Stage::start(&outcome.name, spec, acts)?;
+    let spec = row.spec;
+    let hosts: BTreeSet<&str> = row.suites.iter().map(|suite| suite.host.as_str()).collect();
+    let mut stage = Stage::start(row.image, spec, acts, &Vec::from_iter(hosts))?;
     let mut start = ActOutcome {
         name: "start".to_owned(),
         kind: Kind::Benign,
@@ -133,13 +173,13 @@ fn run_image(
     };
     judge_benign(&mut start, &aftermath(watch, from, &stage.id));
     outcome.acts.push(start);
-    let own = options.suites.iter().filter(|suite| suite.service == outcome.name);
-    let (benign, attacks): (Vec<&Suite>, Vec<&Suite>) = own.partition(|suite| suite.kind == Kind::Benign);
+    let (benign, attacks): (Vec<&Suite>, Vec<&Suite>) =
+        row.suites.iter().copied().partition(|suite| suite.kind == Kind::Benign);
     for (suite, step) in steps(&benign) {
         outcome.acts.push(run_step(suite, step, spec, &mut stage, watch)?);
     }
     if let Ok(mut recorded) = recorded.lock() {
-        recorded.add(&outcome.name, &stage.id, begun_ns, now_ns());
+        recorded.add((&outcome.name, row.image), &stage.id, begun_ns, now_ns());
     }
     for (suite, step) in steps(&attacks) {
         outcome.acts.push(run_step(suite, step, spec, &mut stage, watch)?);
@@ -175,16 +215,20 @@ fn run_step(
         outcome.verdict = Verdict::NotRun(reason.clone());
         return Ok(outcome);
     }
+    // Whatever the act before has ended is work that is expected, whoever had it ended.
+    if stage.revive()? {
+        aftermath(watch, watch.count(), &stage.id);
+    }
     let from = (watch.count(), now_ns());
     let mut has_worked = true;
     for _ in 0..step.repeat {
-        let (succeeded, answer) = stage.perform(&step.act)?;
-        let holds = |wanted: &String| answer.to_lowercase().contains(&wanted.to_lowercase());
-        has_worked &= match step.replies.is_empty() {
-            true => succeeded,
-            false => step.replies.iter().any(holds),
-        };
-        outcome.answer = answer;
+        // A container that has ended is started again for the next step; here it is an answer like others.
+        let answer = stage.perform(&step.act).unwrap_or_else(|error| Answer {
+            text: format!("{error:#}"),
+            ..Answer::default()
+        });
+        has_worked &= step.wanted.holds(&answer);
+        outcome.answer = answer.text;
     }
     match suite.kind {
         Kind::Benign => {
@@ -200,6 +244,10 @@ fn run_step(
                 (None, Some(reason)) => Some(Verdict::Unjudged(reason.clone())),
                 (None, None) => None,
             };
+            let silence = silence.or_else(|| {
+                let reason = "its own file expects no detection".to_owned();
+                step.expects_nothing.then_some(Verdict::Unseen(reason))
+            });
             judge_attack(&mut outcome, step, silence, has_worked, &stage.id, (watch, from));
         }
     }
@@ -244,7 +292,7 @@ fn judge_attack(
         (false, Some(verdict)) => verdict,
         // An attack that must say something and did not was not carried out.
         (false, None)
-            if told.is_empty() && (!has_worked && !step.replies.is_empty() || is_refusal(&outcome.answer)) =>
+            if told.is_empty() && (!has_worked && !step.wanted.is_anything() || is_refusal(&outcome.answer)) =>
         {
             Verdict::Refused
         }

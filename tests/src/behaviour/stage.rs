@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
 
-use super::{ImageSpec, suite::Act};
+use super::{
+    ImageSpec,
+    suite::{Act, Answer},
+};
 use crate::{container::podman, repository};
 
 /// Longest wait for a container to be ready.
@@ -34,14 +37,15 @@ pub(super) struct Stage {
     companion_lines: Vec<Vec<String>>,
     companions: Vec<Child>,
     pid: Option<u32>,
+    ready: (Vec<String>, String),
 }
 
 impl Stage {
-    /// Starts a container of an image and waits until it is ready.
+    /// Starts a container of an image and waits until it is ready. `hosts`: names by which it reaches itself.
     ///
     /// # Errors
     /// It does not start, or is not ready in time.
-    pub(super) fn start(name: &str, spec: &ImageSpec, acts: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(name: &str, spec: &ImageSpec, acts: &Path, hosts: &[&str]) -> anyhow::Result<Self> {
         let scratch = tempfile::Builder::new().prefix("plimsoll-behaviour-").tempdir()?;
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
         make_scratch(scratch.path(), &spec.scratch)?;
@@ -51,36 +55,36 @@ impl Stage {
             companion_lines: spec.companions.clone(),
             companions: Vec::new(),
             pid: None,
+            ready: (spec.ready.clone(), spec.says.clone()),
         };
         let container = format!("plimsoll-behaviour-{name}-{}", std::process::id());
         let mount = format!("{}:/acts:ro", acts.display());
         let output = podman()
             .args(["run", "--detach", "--name", &container, "--volume", &mount])
+            .args(hosts.iter().map(|host| format!("--add-host={host}:127.0.0.1")))
             .args(stage.fill(&spec.options)?)
-            .arg(format!(
-                "localhost/plimsoll-demo/{}:latest",
-                spec.image.as_deref().unwrap_or(name)
-            ))
+            .arg(match spec.image.as_deref().unwrap_or(name) {
+                image if image.contains('/') => image.to_owned(),
+                image => format!("localhost/plimsoll-demo/{image}:latest"),
+            })
             .args(stage.fill(&spec.arguments)?)
             .stdin(Stdio::null())
             .output()?;
         ensure!(output.status.success(), "podman run: {}", text(&output));
         stage.id = text(&output).lines().last().unwrap_or_default().to_owned();
-        stage.wait_until(&spec.ready, &spec.says)?;
+        stage.wait_until_ready()?;
         Ok(stage)
     }
 
     /// Repeats a program of this machine in the container's network until it succeeds and says something.
-    ///
-    /// # Errors
-    /// It never does.
-    pub(super) fn wait_until(&mut self, command: &[String], says: &str) -> anyhow::Result<()> {
+    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + READY;
-        let act = Act::Beside(command.to_vec());
+        let (command, says) = self.ready.clone();
+        let act = Act::Beside(command);
         loop {
             let answer = self.perform(&act);
             match &answer {
-                Ok((true, answer)) if answer.contains(says) => return Ok(()),
+                Ok(answer) if answer.code == Some(0) && answer.text.contains(&says) => return Ok(()),
                 _ if Instant::now() > deadline => bail!("not ready in time: {answer:?}; {}", self.logs()),
                 // Programs that ask it take their time; a container that has ended does not come back.
                 _ => std::thread::sleep(PAUSE),
@@ -88,13 +92,43 @@ impl Stage {
         }
     }
 
-    /// Does one thing; whether it succeeded, and what it said on both outputs.
+    /// Starts the container again where an act has ended it; whether one had.
+    ///
+    /// # Errors
+    /// It does not start, or is not ready in time.
+    pub(super) fn revive(&mut self) -> anyhow::Result<bool> {
+        if self
+            .pid
+            .is_some_and(|pid| Path::new(&format!("/proc/{pid}/ns/net")).exists())
+        {
+            return Ok(false);
+        }
+        self.pid = None;
+        let pid = self.first_process()?;
+        if pid != 0 {
+            return Ok(false);
+        }
+        let output = podman().args(["start", &self.id]).output()?;
+        ensure!(output.status.success(), "podman start: {}", text(&output));
+        self.wait_until_ready()?;
+        Ok(true)
+    }
+
+    fn first_process(&self) -> anyhow::Result<u32> {
+        let output = podman()
+            .args(["inspect", "--format", "{{.State.Pid}}", &self.id])
+            .output()?;
+        text(&output).trim().parse().context("ask for the first process")
+    }
+
+    /// Does one thing.
     ///
     /// # Errors
     /// It cannot be done at all.
-    pub(super) fn perform(&mut self, act: &Act) -> anyhow::Result<(bool, String)> {
+    pub(super) fn perform(&mut self, act: &Act) -> anyhow::Result<Answer> {
         let output = match act {
             Act::Redis(words) => self.beside(&[vec!["redis-cli".to_owned()], words.clone()].concat())?,
+            Act::Http(words) => return self.request(words),
             Act::Beside(words) => self.beside(&self.fill(words)?)?,
             Act::Exec(words) => {
                 let mut command = limited("podman");
@@ -114,7 +148,24 @@ impl Stage {
             }
             Act::Elsewhere(reason) => bail!("{reason}"),
         };
-        Ok((output.status.success(), text(&output)))
+        Ok(Answer {
+            text: text(&output),
+            code: output.status.code(),
+            status: None,
+        })
+    }
+
+    /// The last line that `curl` writes is the status.
+    fn request(&mut self, words: &[String]) -> anyhow::Result<Answer> {
+        let output = self.beside(&[vec!["curl".to_owned()], words.to_vec()].concat())?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = said.rsplit_once('\n').unwrap_or(("", &said));
+        Ok(Answer {
+            text: format!("{body}{}", String::from_utf8_lossy(&output.stderr)),
+            code: output.status.code(),
+            // 000 where there was no answer.
+            status: status.parse().ok().filter(|status| *status != 0),
+        })
     }
 
     /// What the container said, for errors.
@@ -138,10 +189,7 @@ impl Stage {
         {
             return Ok(pid);
         }
-        let output = podman()
-            .args(["inspect", "--format", "{{.State.Pid}}", &self.id])
-            .output()?;
-        let pid: u32 = text(&output).trim().parse().context("ask for the first process")?;
+        let pid = self.first_process()?;
         ensure!(pid != 0, "the container has ended: {}", self.logs());
         if self.pid != Some(pid) {
             for address in ADDRESSES {

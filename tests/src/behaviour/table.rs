@@ -39,7 +39,7 @@ fn summary(text: &mut String, outcomes: &[ImageOutcome]) {
         "\n## Result\n\n{} images, {hours:.0} hour-equivalents of normal work: **{false_alerts} false alerts**. \
          {} attacks that the kernel can see: **{flagged} flagged**, {missed} missed, {unjudged} not judged by design; from \
          kernel to the agent's output {} ms in the median, {} ms at most.\n",
-        outcomes.len(),
+        outcomes.iter().filter(|outcome| outcome.is_own()).count(),
         flagged + missed + unjudged,
         number(median(&latencies)),
         number(latencies.last().copied()),
@@ -51,7 +51,7 @@ fn profiles(text: &mut String, outcomes: &[ImageOutcome]) {
         "\n## Profiles\n\n| image | packs | facts | of these A | denials | judged pairs | derived in ms | bytes |\n\
          |---|---|---:|---:|---:|---:|---:|---:|\n",
     );
-    for outcome in outcomes {
+    for outcome in outcomes.iter().filter(|outcome| outcome.is_own()) {
         let figures = &outcome.profile;
         let packs: Vec<&str> = figures
             .packs

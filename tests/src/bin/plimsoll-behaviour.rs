@@ -1,7 +1,8 @@
 //! Runs the behaviour suite and writes its table: `make behaviour`, or
 //! `plimsoll-behaviour [--suites FOLDER]… [--image NAME]… [--jobs N] [--table FILE]`.
 //!
-//! Exit codes: 0 normal work was silent and every attack flagged · 1 not so · 2 it could not be run.
+//! One line per case and a total go to stdout: image, `work` or `attack`, case, verdict, milliseconds and what was told,
+//! with tabs between. Exit codes: 0 normal work was silent and every attack flagged · 1 not so · 2 it could not be run.
 
 use std::{
     fs,
@@ -11,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use plimsoll_tests::{
-    behaviour::{self, Images, Options},
+    behaviour::{self, ImageSpec, Images, Options},
     command, container, machine, repository,
 };
 
@@ -69,23 +70,38 @@ fn run() -> anyhow::Result<bool> {
     if folders.is_empty() {
         folders.push(own.clone());
     }
+    let mut images = Images::read(&own.join("images.yaml"))?;
     let mut suites = Vec::new();
     for folder in &folders {
-        suites.extend(behaviour::load(folder)?);
+        suites.extend(behaviour::load(folder, &mut images)?);
     }
     ensure!(!suites.is_empty(), "no workload or attack file in {folders:?}");
+    for name in suites
+        .iter()
+        .map(|suite| &suite.service)
+        .filter(|name| names.is_empty() || names.contains(name))
+    {
+        let is_built = images.images.get(name).is_some_and(ImageSpec::is_built);
+        ensure!(
+            is_built,
+            "the image {name} is not built: run scripts/behaviour/images.sh as root"
+        );
+    }
     let options = Options {
-        images: Images::read(&own.join("images.yaml"))?,
+        images,
         suites,
         names,
         jobs,
         folder: repository::root().join("target/behaviour"),
     };
     let (outcomes, losses) = behaviour::run(&options)?;
-    let text = behaviour::write(&outcomes, &losses, &build());
-    match table {
-        Some(path) => fs::write(&path, text).with_context(|| format!("write {}", path.display()))?,
-        None => print!("{text}"),
+    if let Some(path) = table {
+        let text = behaviour::write(&outcomes, &losses, &build());
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
     }
+    for line in outcomes.iter().flat_map(behaviour::ImageOutcome::lines) {
+        println!("{line}");
+    }
+    println!("{}", behaviour::total(&outcomes));
     Ok(outcomes.iter().all(|outcome| outcome.complaints().is_empty()))
 }
