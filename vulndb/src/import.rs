@@ -9,8 +9,8 @@ use crate::limits::MAX_NOTES;
 use crate::merge::{self, Arrival, MergeOptions, Replaced};
 use crate::read::{self, FileContent};
 use crate::replace;
-use crate::store;
-use crate::tables::{self, Content};
+use crate::store::Old;
+use crate::tables;
 
 /// How an import is done.
 #[derive(Debug, Clone)]
@@ -55,7 +55,14 @@ pub fn import(
     options: &ImportOptions,
 ) -> Result<(ImportSummary, Vec<Note>), Error> {
     let files = read::find_files(paths)?;
-    let mut contents = read::read_files(&files);
+    let _lock = replace::lock(destination)?;
+    let (mut contents, old) = rayon::join(|| read::read_files(&files), || Old::load(destination));
+    let old = match old {
+        Ok(old) => old,
+        // A database that this program cannot read has nothing that could be kept.
+        Err(error) if !options.replace && !matches!(error, Error::Missing(_)) => return Err(error),
+        Err(_) => Old::default(),
+    };
     merge::refuse_broken(&mut contents);
     let mut notes = take_notes(&mut contents);
     let arrivals = contents.into_iter().map(|content| Arrival {
@@ -67,13 +74,6 @@ pub fn import(
             .into_owned(),
         content,
     });
-    let _lock = replace::lock(destination)?;
-    let old = match store::load(destination) {
-        Ok(old) => old,
-        // A database that this program cannot read has nothing that could be kept.
-        Err(error) if !options.replace && !matches!(error, Error::Missing(_)) => return Err(error),
-        Err(_) => Content::default(),
-    };
     let merge_options = MergeOptions {
         now: &options.now,
         replaced: match options.replace {
@@ -82,7 +82,7 @@ pub fn import(
         },
         allow_shrink: options.allow_shrink,
     };
-    let (all, sources, shrink_notes) = merge::merge(old, arrivals.collect(), &merge_options);
+    let (all, sources, shrink_notes) = merge::merge(old, arrivals.collect(), &merge_options)?;
     notes.extend(shrink_notes);
     let tables = merge::fill_counts(tables::build(all));
     let size_bytes = replace::replace(destination, tables, &options.now)?;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::{HashMap, HashMapExt as _};
 use plimsoll_model::{Note, NoteKind};
 
-use crate::SourceSummary;
 use crate::feed::Record;
 use crate::limits::{MAX_SHRINK_PERCENT, MIN_RECORDS_PER_BROKEN};
 use crate::read::FileContent;
 use crate::replace::parent;
+use crate::store::Old;
 use crate::tables::{self, Content, SourceRow};
+use crate::{Error, SourceSummary};
 
 /// How what is new stands to what is there.
 pub(crate) struct MergeOptions<'a> {
@@ -71,10 +72,10 @@ pub(crate) fn refuse_broken(contents: &mut [FileContent]) {
 
 /// Merges; marks sources of refused files and sources that shrank as stale.
 pub(crate) fn merge(
-    mut old: Content,
+    mut stored: Old,
     mut arrivals: Vec<Arrival>,
     options: &MergeOptions<'_>,
-) -> (Content, Vec<SourceSummary>, Vec<Note>) {
+) -> Result<(Content, Vec<SourceSummary>, Vec<Note>), Error> {
     for arrival in &mut arrivals {
         if arrival.content.failed.is_some() {
             arrival.content.feed_sources = sources_of(&arrival.content).into_keys().collect();
@@ -83,9 +84,12 @@ pub(crate) fn merge(
     }
     let (shrunk, notes) = match options.allow_shrink {
         true => (BTreeSet::new(), Vec::new()),
-        false => find_shrunk(&old, &arrivals, &options.replaced),
+        false => find_shrunk(&stored.content, &arrivals, &options.replaced),
     };
-    drop_replaced(&mut old, &options.replaced, &shrunk);
+    let is_dropped = |source: &str| options.replaced.has(source) && !shrunk.contains(source);
+    stored.keep(|record| !is_dropped(record.source))?;
+    let mut old = stored.content;
+    drop_replaced(&mut old, is_dropped);
     for name in &shrunk {
         old.sources.entry(name.clone()).or_default().stale = true;
     }
@@ -98,7 +102,7 @@ pub(crate) fn merge(
     }
     old.sources
         .retain(|name, row| !row.imported.is_empty() || summaries.iter().any(|summary| summary.name == *name));
-    (old, summaries, notes)
+    Ok((old, summaries, notes))
 }
 
 /// Records per source in a file; for a file of which nothing could be read, the feed's own name.
@@ -191,9 +195,8 @@ fn find_shrunk(old: &Content, arrivals: &[Arrival], replaced: &Replaced) -> (BTr
     (shrunk, notes)
 }
 
-fn drop_replaced(old: &mut Content, replaced: &Replaced, shrunk: &BTreeSet<String>) {
-    let is_dropped = |source: &str| replaced.has(source) && !shrunk.contains(source);
-    old.records.retain(|record| !is_dropped(record.source));
+/// Takes away what replaced sources say beside records.
+fn drop_replaced(old: &mut Content, is_dropped: impl Fn(&str) -> bool) {
     old.support.retain(|_, row| !is_dropped(row.source));
     for one in old.enrichments.values_mut() {
         if is_dropped("kev") {

@@ -1,14 +1,16 @@
-//! The SQLite file: its schema, tables written to it, its whole content read back.
+//! The SQLite file: its schema, and tables written to it.
+
+mod load;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rayon::slice::ParallelSliceMut as _;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::Error;
-use crate::feed::{Affected, Record, Support, ssvc};
-use crate::tables::{self, Content, Enriched, SourceRow, Tables};
+use crate::tables::{self, Enriched, SourceRow, Tables};
+
+pub(crate) use self::load::{Old, load_sources};
 
 /// `PRAGMA user_version`: raised with every change of the schema.
 pub(crate) const SCHEMA_VERSION: i64 = 4;
@@ -72,7 +74,14 @@ fn write_to(connection: &mut Connection, tables: &Tables, built: &str) -> rusqli
     transaction.execute("INSERT INTO meta VALUES ('built', ?1)", [built])?;
     write_sources(&transaction, &tables.sources)?;
     write_ecosystems(&transaction, &tables.ecosystems)?;
-    write_advisories(&transaction, tables)?;
+    // One core sorts the names while the other writes what they are names of.
+    let (names, written) = std::thread::scope(|scope| {
+        let names = scope.spawn(|| sorted_names(tables));
+        let written = write_advisories(&transaction, tables);
+        (names.join().expect("sorting does not panic"), written)
+    });
+    written?;
+    write_names(&transaction, &names)?;
     write_affected(&transaction, tables)?;
     let mut insert = transaction.prepare("INSERT INTO text VALUES (?1, ?2)")?;
     for (name, text) in &tables.texts {
@@ -103,16 +112,7 @@ fn write_ecosystems(connection: &Connection, ecosystems: &[String]) -> rusqlite:
 
 fn write_advisories(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
     let mut insert = connection.prepare("INSERT INTO advisory VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-    let mut aliases: Vec<(&str, u32)> = Vec::with_capacity(tables.advisories.len() * 2);
     for (id, record) in tables.advisories() {
-        let names = [&record.key, &record.id];
-        aliases.extend(
-            names
-                .into_iter()
-                .chain(&record.aliases)
-                .chain(&record.fixes)
-                .map(|name| (name.as_str(), id)),
-        );
         insert.execute(params![
             id,
             record.source,
@@ -126,10 +126,25 @@ fn write_advisories(connection: &Connection, tables: &Tables) -> rusqlite::Resul
             join(&record.fixes),
         ])?;
     }
-    aliases.par_sort_unstable();
-    aliases.dedup();
+    Ok(())
+}
+
+/// All names of all advisories, in the order of the primary key.
+fn sorted_names(tables: &Tables) -> Vec<(&str, u32)> {
+    let mut names: Vec<(&str, u32)> = Vec::with_capacity(tables.advisories.len() * 2);
+    for (id, record) in tables.advisories() {
+        let own = [&record.key, &record.id].into_iter();
+        let all = own.chain(&record.aliases).chain(&record.fixes);
+        names.extend(all.map(|name| (name.as_str(), id)));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn write_names(connection: &Connection, names: &[(&str, u32)]) -> rusqlite::Result<()> {
     let mut insert = connection.prepare("INSERT INTO alias VALUES (?1, ?2)")?;
-    for (name, id) in aliases {
+    for (name, id) in names {
         insert.execute(params![name, id])?;
     }
     Ok(())
@@ -263,142 +278,4 @@ fn uri(path: &Path) -> String {
         }
     }
     uri + "?immutable=1"
-}
-
-/// Everything that a database holds, to be merged with what is new.
-pub(crate) fn load(path: &Path) -> Result<Content, Error> {
-    let connection = open(path)?;
-    load_from(&connection).map_err(|source| Error::Sqlite {
-        operation: "read vulnerability database",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn load_from(connection: &Connection) -> rusqlite::Result<Content> {
-    let ecosystems: Vec<String> = connection
-        .prepare("SELECT name FROM ecosystem ORDER BY id")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut content = Content {
-        records: load_records(connection)?,
-        ..Content::default()
-    };
-    let mut query = connection.prepare("SELECT * FROM affected")?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
-        let advisory: usize = row.get::<_, u32>(2)? as usize;
-        let ecosystem = ecosystems.get(row.get::<_, u32>(0)? as usize);
-        let (Some(ecosystem), Some(record)) = (ecosystem, content.records.get_mut(advisory.wrapping_sub(1))) else {
-            continue;
-        };
-        let versions: Option<String> = row.get(9)?;
-        record.affected.push(Affected {
-            ecosystem: ecosystem.clone(),
-            package: row.get(1)?,
-            state: tables::state_of(row.get(4)?),
-            severity: tables::severity_of(row.get(5)?),
-            introduced: row.get(6)?,
-            fixed: row.get(7)?,
-            last_affected: row.get(8)?,
-            versions: versions
-                .map(|column| split(&column).map(str::to_owned).collect())
-                .unwrap_or_default(),
-            module: row.get(10)?,
-        });
-    }
-    let mut query = connection.prepare("SELECT name, summary FROM text")?;
-    content.texts = query
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut query = connection.prepare("SELECT * FROM enrichment")?;
-    content.enrichments = query
-        .query_map([], |row| {
-            let score: Option<f32> = row.get(3)?;
-            let vector: Option<String> = row.get(4)?;
-            let enriched = Enriched {
-                kev_added: row.get(1)?,
-                epss: row.get(2)?,
-                cvss: score.zip(vector),
-                ssvc: row.get::<_, Option<String>>(5)?.as_deref().and_then(ssvc::known),
-            };
-            Ok((row.get(0)?, enriched))
-        })?
-        .collect::<Result<_, _>>()?;
-    content.sources = load_sources(connection)?;
-    content.support = load_support(connection)?
-        .into_iter()
-        .map(|row| ((row.ecosystem.clone(), row.package.clone(), row.kind), row))
-        .collect();
-    Ok(content)
-}
-
-fn load_support(connection: &Connection) -> rusqlite::Result<Vec<Support>> {
-    connection
-        .prepare("SELECT * FROM support")?
-        .query_map([], |row| {
-            let source: String = row.get(7)?;
-            Ok(Support {
-                ecosystem: row.get(0)?,
-                package: row.get(1)?,
-                kind: tables::support_of(row.get(2)?),
-                last_version: row.get(3)?,
-                ended: row.get(4)?,
-                until: row.get(5)?,
-                text: row.get(6)?,
-                source: source_name(&source),
-            })
-        })?
-        .collect()
-}
-
-/// A source's name that we do not know can only come from another hand.
-fn source_name(name: &str) -> &'static str {
-    tables::SOURCES
-        .iter()
-        .find(|known| **known == name)
-        .copied()
-        .unwrap_or("osv")
-}
-
-fn load_records(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
-    let mut query = connection.prepare("SELECT * FROM advisory ORDER BY id")?;
-    let list = |column: String| split(&column).map(str::to_owned).collect();
-    query
-        .query_map([], |row| {
-            let source: String = row.get(1)?;
-            let score: Option<f32> = row.get(6)?;
-            let vector: Option<String> = row.get(7)?;
-            Ok(Record {
-                source: source_name(&source),
-                key: row.get(2)?,
-                id: row.get(3)?,
-                modified: row.get(4)?,
-                severity: tables::severity_of(row.get(5)?),
-                cvss: score.zip(vector),
-                aliases: list(row.get(8)?),
-                fixes: list(row.get(9)?),
-                summary: String::new(),
-                withdrawn: false,
-                affected: Vec::new(),
-            })
-        })?
-        .collect()
-}
-
-/// All sources by name.
-pub(crate) fn load_sources(connection: &Connection) -> rusqlite::Result<BTreeMap<String, SourceRow>> {
-    let mut query = connection.prepare("SELECT name, records, newest, imported, stale, origin FROM source")?;
-    query
-        .query_map([], |row| {
-            let source = SourceRow {
-                records: row.get::<_, i64>(1)?.unsigned_abs(),
-                newest: row.get(2)?,
-                imported: row.get(3)?,
-                stale: row.get(4)?,
-                origin: row.get(5)?,
-            };
-            Ok((row.get(0)?, source))
-        })?
-        .collect()
 }

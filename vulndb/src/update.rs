@@ -15,8 +15,9 @@ use crate::import::take_notes;
 use crate::limits::PARALLEL_DOWNLOADS;
 use crate::merge::{self, Arrival, MergeOptions, Replaced};
 use crate::read::{self, FileContent};
+use crate::store::Old;
 use crate::tables::{self, Content};
-use crate::{Error, SourceSummary, replace, store};
+use crate::{Error, SourceSummary, replace};
 
 /// A feed to keep up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +130,7 @@ pub fn update(
     options: &UpdateOptions,
 ) -> Result<(UpdateSummary, Vec<Note>), Error> {
     let _lock = replace::lock(destination)?;
-    let old = match store::load(destination) {
+    let old = match Old::load(destination) {
         Ok(old) => Some(old),
         Err(Error::Missing(_) | Error::OlderSchema { .. }) => None,
         Err(error) => return Err(error),
@@ -310,7 +311,7 @@ fn fault(contents: &[FileContent]) -> Option<String> {
 fn finish(
     mut jobs: Vec<Job<'_>>,
     contents: Vec<Vec<FileContent>>,
-    old: Content,
+    old: Old,
     mut notes: Vec<Note>,
     destination: &Path,
     options: &UpdateOptions,
@@ -339,7 +340,7 @@ fn finish(
         replaced: Replaced::These(replaced),
         allow_shrink: options.allow_shrink,
     };
-    let (mut all, sources, shrink_notes) = merge::merge(old, arrivals, &merge_options);
+    let (mut all, sources, shrink_notes) = merge::merge(old, arrivals, &merge_options)?;
     notes.extend(shrink_notes);
     for job in &mut jobs {
         let shrunk = |source: &SourceSummary| source.is_shrunk && job.next.sources.contains(&source.name);
