@@ -47,30 +47,33 @@ pub trait Scheme: Sync {
     /// The order of two versions that are short enough. An error is the text that is no version, and why.
     fn order(&self, a: &str, b: &str) -> Result<Ordering, Fault>;
 
-    /// Whether a text is a version in every part of it; an order may be found of less. An error is the text, and why.
-    fn check(&self, text: &str) -> Result<(), Fault> {
-        self.order(text, text).map(drop)
+    /// The order of two texts that are short enough as the scheme's own tool would tell it. It may tell one where
+    /// matching must not judge, and refuse what matching compares because feeds write it.
+    fn order_by_tool(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
+        self.order(a, b)
     }
 
-    /// The order of two texts that are versions in every part of them.
-    fn compare_strictly(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
-        let order = self.compare(a, b)?;
-        let faults = [a, b].into_iter().map(|text| self.check(text));
-        let checked = faults.collect::<Result<(), Fault>>();
-        checked.map(|()| order).map_err(|fault| fault.of(self.name()))
+    /// The order that a person is told who asks for it.
+    fn compare_by_tool(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
+        let order = short(a, b).and_then(|()| self.order_by_tool(a, b));
+        order.map_err(|fault| fault.of(self.name()))
     }
 
     /// The order of two versions.
     fn compare(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
-        let too_long = [a, b].into_iter().find(|text| text.len() > MAX_VERSION_BYTES);
-        let order = match too_long {
-            Some(text) => {
-                let start = text.chars().take(40).collect::<String>();
-                Err(Fault::new(&format!("{start}…"), "it is too long"))
-            }
-            None => self.order(a, b),
-        };
+        let order = short(a, b).and_then(|()| self.order(a, b));
         order.map_err(|fault| fault.of(self.name()))
+    }
+}
+
+/// A text beyond the limit is refused with its start only.
+fn short(a: &str, b: &str) -> Result<(), Fault> {
+    match [a, b].into_iter().find(|text| text.len() > MAX_VERSION_BYTES) {
+        Some(text) => {
+            let start = text.chars().take(40).collect::<String>();
+            Err(Fault::new(&format!("{start}…"), "it is too long"))
+        }
+        None => Ok(()),
     }
 }
 

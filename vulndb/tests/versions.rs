@@ -113,8 +113,8 @@ fn agrees_with_apks_table_of_constraints_and_validity() {
             "op:<~" => fuzzy().is_ok_and(|order| order.is_le()),
             "op:>~" => fuzzy().is_ok_and(|order| order.is_ge()),
             "op:!~" => fuzzy().is_ok_and(|order| order.is_ne()),
-            "valid" => apk.check(a).is_ok(),
-            "invalid" => apk.check(a).is_err(),
+            "valid" => apk.compare_by_tool(a, a).is_ok(),
+            "invalid" => apk.compare_by_tool(a, a).is_err(),
             other => panic!("`{other}` is no kind of row"),
         };
         if !agrees {
@@ -356,6 +356,8 @@ fn what_is_no_version_is_an_error() {
         ("dpkg", "a:1"),
         ("dpkg", "99999999999:1"),
         ("dpkg", "1 2"),
+        ("dpkg", "1-"),
+        ("dpkg", "1:-1"),
         ("rpm", ""),
         ("apk", "latest"),
         ("semver", "latest"),
@@ -385,6 +387,52 @@ fn what_is_no_version_is_an_error() {
     }
 }
 
+/// What tools tell that matching must not judge by, or that they refuse; `?` is no order at all.
+#[test]
+fn tools_tell_more_and_less_than_matching() {
+    for (scheme, a, sign, b, source) in [
+        (
+            "dpkg",
+            "6.0-4.el6.x86_64",
+            "<",
+            "6.0-5.el6.x86_64",
+            "go-deb-version; dpkg only warns of `_`",
+        ),
+        ("dpkg", "", "<", "a", "go-deb-version"),
+        ("dpkg", "~", "<", "", "go-deb-version"),
+        ("dpkg", "", "=", "", "t-version.c: two blank versions"),
+        ("apk", "23_foo", ">", "4_beta", "version.data"),
+        ("apk", "1.0", "<", "1.0bc", "version.data"),
+        ("apk", "1.8.1-r1", "<", "1.8.1p1-r1", "apk_version_compare()"),
+        ("apk", "0.1bc", "?", "0.1bc", "version.data: invalid"),
+        ("apk", ".1", "?", "1", "version.data: invalid"),
+        ("composer", "dev-foo", "<", "1.26.0", "ComparatorTest.php"),
+        ("composer", "1.26.0", ">", "dev-foo", "ComparatorTest.php"),
+        ("composer", "dev-foo", "=", "dev-foo", "ComparatorTest.php"),
+        (
+            "composer",
+            "dev-foo",
+            "?",
+            "dev-bar",
+            "ComparatorTest.php: none of <, = and > holds",
+        ),
+        ("composer", "dev-foo", "?", "banana", "no version"),
+    ] {
+        let scheme = version::find(scheme).unwrap();
+        let expected = (sign != "?").then(|| order(sign));
+        for (a, b, expected) in [(a, b, expected), (b, a, expected.map(Ordering::reverse))] {
+            let found = scheme.compare_by_tool(a, b).ok();
+            assert_eq!(found, expected, "{} `{a}` `{b}` ({source})", scheme.name());
+        }
+    }
+    for branch in ["dev-main", "1.x-dev-main"] {
+        assert!(
+            version::find("composer").unwrap().compare(branch, "1").is_err(),
+            "{branch}"
+        );
+    }
+}
+
 #[test]
 fn agrees_with_the_dpkg_of_this_machine() {
     let run = |a: &str, b: &str| {
@@ -399,7 +447,7 @@ fn agrees_with_the_dpkg_of_this_machine() {
     let scheme = version::find("dpkg").unwrap();
     let texts = [
         "1", "1.", "1.0", "1~", "1.0-1", "1.0-1~", "1.0+a", "1.0a", "1.0~a", "0:1.0-0", "1:0", "1.0.", "1.00-01",
-        "1-a", "1+", "1.a", "1.-0",
+        "1-a", "1+", "1.a", "1.-0", "1_a", "1-1_b", "a", "~",
     ];
     for a in texts {
         for b in texts {

@@ -38,17 +38,26 @@ impl Scheme for Apk {
         }
     }
 
-    /// Feeds have versions that apk would refuse, and matching compares them as apk's own tools do.
-    fn check(&self, text: &str) -> Result<(), Fault> {
-        let mut tokens = Tokens::new(text.strip_prefix('~').unwrap_or(text))?;
-        while tokens.kind < Kind::End {
-            tokens.advance();
-        }
-        match tokens.kind {
-            Kind::Invalid => Err(Fault::new(text, "apk would refuse it")),
-            _ => Ok(()),
+    /// Where the parts that apk can read decide, they do, as in apk's own table (`23_foo` > `4_beta`). That two texts are
+    /// equal which apk would refuse says nothing.
+    fn order_by_tool(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
+        let order = self.order(a, b)?;
+        match [a, b].into_iter().find(|text| order.is_eq() && !is_valid(text)) {
+            Some(text) => Err(Fault::new(text, "apk would refuse it")),
+            None => Ok(order),
         }
     }
+}
+
+/// Whether apk can read all of a text.
+fn is_valid(text: &str) -> bool {
+    let Ok(mut tokens) = Tokens::new(text.strip_prefix('~').unwrap_or(text)) else {
+        return false;
+    };
+    while tokens.kind < Kind::End {
+        tokens.advance();
+    }
+    tokens.kind == Kind::End
 }
 
 /// In the order in which they may follow each other; of two versions that differ in kind, the later kind is less.

@@ -19,6 +19,24 @@ impl Scheme for Composer {
             .then_with(|| compare_lists(&a.stability_numbers, &b.stability_numbers))
             .then(b.is_dev.cmp(&a.is_dev)))
     }
+
+    /// As `Composer\Semver\Comparator`: a branch comes before every version. Matching must not take it for an old one.
+    fn order_by_tool(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
+        match (branch(a), branch(b)) {
+            (None, None) => self.order(a, b),
+            (Some(x), Some(y)) if x == y => Ok(Ordering::Equal),
+            (Some(_), Some(_)) => Err(Fault::new(a, "it is a branch, and so is the other")),
+            (Some(_), None) => parse(b).map(|_| Ordering::Less),
+            (None, Some(_)) => parse(a).map(|_| Ordering::Greater),
+        }
+    }
+}
+
+/// The name of the branch that `dev-main` is.
+fn branch(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let (start, name) = text.split_at_checked("dev-".len())?;
+    (start.eq_ignore_ascii_case("dev-") && !name.is_empty()).then_some(name)
 }
 
 /// Missing numbers are 0.

@@ -13,14 +13,27 @@ impl Scheme for Dpkg {
     }
 
     fn order(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
-        let (a, b) = (split(a)?, split(b)?);
-        Ok(a.epoch
-            .cmp(&b.epoch)
-            .then_with(|| compare_part(a.upstream, b.upstream))
-            .then_with(|| compare_part(a.revision, b.revision)))
+        Ok(compare(&split(a)?, &split(b)?))
+    }
+
+    /// No version at all is dpkg's blank one, which only `~` comes before.
+    fn order_by_tool(&self, a: &str, b: &str) -> Result<Ordering, Fault> {
+        let split = |text| match text {
+            "" => Ok(Version::default()),
+            _ => split(text),
+        };
+        Ok(compare(&split(a)?, &split(b)?))
     }
 }
 
+fn compare(a: &Version<'_>, b: &Version<'_>) -> Ordering {
+    a.epoch
+        .cmp(&b.epoch)
+        .then_with(|| compare_part(a.upstream, b.upstream))
+        .then_with(|| compare_part(a.revision, b.revision))
+}
+
+#[derive(Default)]
 struct Version<'a> {
     epoch: u32,
     upstream: &'a [u8],
@@ -42,15 +55,17 @@ fn split(text: &str) -> Result<Version<'_>, Fault> {
         Some(_) => return Err(error("its epoch is no number")),
         None => (0, trimmed),
     };
-    let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
+    let (upstream, revision) = match rest.rsplit_once('-') {
+        Some((_, "")) => return Err(error("its revision is empty")),
+        Some(parts) => parts,
+        None => (rest, ""),
+    };
     if upstream.is_empty() {
         return Err(error("it has no upstream part"));
     }
-    if rest
-        .bytes()
-        .any(|byte| !byte.is_ascii_alphanumeric() && !b".+-~:".contains(&byte))
-    {
-        return Err(error("it has a character that versions cannot have"));
+    // dpkg warns of other characters (`_`, which names of RPMs bring along) and compares them.
+    if rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(error("it has a blank"));
     }
     Ok(Version {
         epoch,
