@@ -19,6 +19,22 @@
 #define ONLY_STDIO_SOCKETS (1 << 21)
 #define AT_FDCWD (-100)
 
+/* One bit for each call that somebody asks for. */
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_ARRAY);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+	MAP_INT(max_entries, 1);
+} asked_calls SECTION(".maps");
+
+INLINE bool is_asked_for(u32 call)
+{
+	u32 zero = 0;
+	u64 *calls = bpf_map_lookup_elem(&asked_calls, &zero);
+
+	return calls && *calls >> call & 1;
+}
+
 INLINE struct file *file_of(struct task_struct *task, s64 fd)
 {
 	struct fdtable *table = task->files->fdt;
@@ -116,6 +132,37 @@ INLINE void append_texts(struct scratch *scratch, struct call_record *record, u3
 	}
 }
 
+/* A call's record, without arguments, object and texts. NULL: there is no room for one, which is counted. */
+INLINE struct scratch *begin_call(struct task_struct *task, u32 call, s64 result)
+{
+	struct scratch *scratch = take_scratch();
+	struct call_record *record;
+
+	if (!scratch) {
+		count_lost(KIND_CALL);
+		return NULL;
+	}
+	record = &scratch->call;
+	fill_head(&record->head, KIND_CALL, task);
+	record->call = call;
+	record->result = result;
+	record->object_flags = 0;
+	__builtin_memset(record->lengths, 0, sizeof(record->lengths));
+	__builtin_memset(record->arguments, 0, sizeof(record->arguments));
+	return scratch;
+}
+
+INLINE u64 call_bytes(struct scratch *scratch)
+{
+	return (u64)scratch->text - (u64)&scratch->call + offset(scratch);
+}
+
+INLINE void send_call(struct scratch *scratch)
+{
+	send(&scratch->call.head, call_bytes(scratch), false);
+	give_back(scratch);
+}
+
 static __attribute__((noinline)) int call_returned(u32 call, u32 shape, struct pt_regs *regs, s64 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -130,25 +177,17 @@ static __attribute__((noinline)) int call_returned(u32 call, u32 shape, struct p
 		if (!file || !ip_socket(file))
 			return 0;
 	}
-	scratch = take_scratch();
-	if (!scratch) {
-		count_lost(KIND_CALL);
+	scratch = begin_call(task, call, result);
+	if (!scratch)
 		return 0;
-	}
 	record = &scratch->call;
-	fill_head(&record->head, KIND_CALL, task);
-	record->call = call;
-	record->result = result;
-	record->object_flags = 0;
-	__builtin_memset(record->lengths, 0, sizeof(record->lengths));
 	record->arguments[0] = ARGUMENT0(regs);
 	record->arguments[1] = ARGUMENT1(regs);
 	record->arguments[2] = ARGUMENT2(regs);
 	record->arguments[3] = ARGUMENT3(regs);
 	append_object(scratch, record, shape, task);
 	append_texts(scratch, record, shape, regs);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
-	give_back(scratch);
+	send_call(scratch);
 	return 0;
 }
 

@@ -16,14 +16,6 @@
 /* Set by the loader. */
 const volatile u8 opens_by_ring = 0;
 
-/* One bit for each call that somebody asks for. */
-struct {
-	MAP_INT(type, BPF_MAP_TYPE_ARRAY);
-	MAP_TYPE(key, u32);
-	MAP_TYPE(value, u64);
-	MAP_INT(max_entries, 1);
-} asked_calls SECTION(".maps");
-
 /* include/uapi/linux/io_uring.h, stable ABI. */
 enum {
 	OP_ACCEPT = 13,
@@ -118,14 +110,6 @@ INLINE u32 call_of(u8 operation)
 	return 0;
 }
 
-INLINE bool is_asked_for(u32 call)
-{
-	u32 zero = 0;
-	u64 *calls = bpf_map_lookup_elem(&asked_calls, &zero);
-
-	return calls && *calls >> call & 1;
-}
-
 /* Arguments in the order of the call that the request stands for, and its paths. */
 INLINE void fill_call(struct scratch *scratch, struct call_record *record, struct io_kiocb *request,
 		      struct task_struct *task)
@@ -178,7 +162,6 @@ __attribute__((noinline)) int ring_request(u64 asked)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct io_kiocb *request = (void *)asked;
 	struct scratch *scratch;
-	struct call_record *record;
 	u8 operation;
 	u32 call;
 
@@ -190,21 +173,11 @@ __attribute__((noinline)) int ring_request(u64 asked)
 	call = call_of(operation);
 	if (!call || !is_asked_for(call))
 		return 0;
-	scratch = take_scratch();
-	if (!scratch) {
-		count_lost(KIND_CALL);
+	scratch = begin_call(task, call, 0);
+	if (!scratch)
 		return 0;
-	}
-	record = &scratch->call;
-	fill_head(&record->head, KIND_CALL, task);
-	record->call = call;
-	record->result = 0;
-	record->object_flags = 0;
-	__builtin_memset(record->lengths, 0, sizeof(record->lengths));
-	__builtin_memset(record->arguments, 0, sizeof(record->arguments));
-	fill_call(scratch, record, request, task);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
-	give_back(scratch);
+	fill_call(scratch, &scratch->call, request, task);
+	send_call(scratch);
 	return 0;
 }
 

@@ -240,6 +240,17 @@ int on_connect_returned(struct syscall_exit *ctx)
 	return tell_failed((void *)ARGUMENT1(regs), true, READ(sock, sk_protocol), (s32)ctx->result);
 }
 
+INLINE void fill_listening(struct address_record *record, struct sock *sock)
+{
+	record->family = READ(sock, __sk_common.skc_family);
+	record->port = READ(sock, __sk_common.skc_num);
+	record->protocol = READ(sock, sk_protocol);
+	if (record->family == AF_INET6)
+		bpf_probe_read_kernel(record->ip, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+	else
+		bpf_probe_read_kernel(record->ip, 4, &sock->__sk_common.skc_rcv_saddr);
+}
+
 SECTION("tp_btf/inet_sock_set_state")
 int on_sock_state(u64 *ctx)
 {
@@ -252,13 +263,7 @@ int on_sock_state(u64 *ctx)
 	task = bpf_get_current_task_btf();
 	if (!is_wanted(task))
 		return 0;
-	record.family = READ(sock, __sk_common.skc_family);
-	record.port = READ(sock, __sk_common.skc_num);
-	record.protocol = READ(sock, sk_protocol);
-	if (record.family == AF_INET6)
-		bpf_probe_read_kernel(record.ip, 16, &sock->__sk_common.skc_v6_rcv_saddr);
-	else
-		bpf_probe_read_kernel(record.ip, 4, &sock->__sk_common.skc_rcv_saddr);
+	fill_listening(&record, sock);
 	send_address(&record, KIND_LISTEN, task);
 	return 0;
 }

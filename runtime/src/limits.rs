@@ -19,6 +19,8 @@ pub(crate) const MAX_SET_EDGES: usize = 60_000;
 pub(crate) const RECENT_EXITS: usize = 64;
 /// Processes in a snapshot.
 pub(crate) const MAX_SNAPSHOT_PROCESSES: usize = 262_144;
+/// Sockets of theirs that are told at the start.
+pub(crate) const MAX_SNAPSHOT_SOCKETS: usize = 16_384;
 
 /// Processes in the tree, dead ones within their grace included. About 600 bytes each.
 pub(crate) const MAX_PROCESSES: usize = 65_536;
@@ -55,11 +57,12 @@ pub(crate) const MAX_ACCOUNTS: usize = 2_048;
 /// See [`MAX_ACCOUNTS`].
 pub(crate) const MAX_ACCOUNT_BYTES: usize = 1_024;
 /// A container's files are read for so long; then it goes without.
-pub(crate) const READ_PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
-/// Such reads that never came back; then no container's files are read any more.
+pub(crate) const READ_PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+/// Such reads that have not come back; then no container's files are read until one has.
 pub(crate) const MAX_STUCK_READS: usize = 16;
-/// A container that has been named is waited for so long until its processes have a root of their own.
-pub(crate) const MAX_ROOT_WAIT: std::time::Duration = std::time::Duration::from_millis(300);
+/// A container that has been named is waited for so long until its processes have a root of their own: on a busy machine an
+/// engine takes its time. With [`MAX_LOOKUP`] it stays below [`MAX_WAIT_NS`].
+pub(crate) const MAX_ROOT_WAIT: std::time::Duration = std::time::Duration::from_millis(800);
 /// Labels of a container or a pod.
 pub(crate) const MAX_LABELS: usize = 256;
 /// Key and value of one.

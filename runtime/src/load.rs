@@ -152,9 +152,27 @@ const CALL_PREFIX: &str = if cfg!(target_arch = "x86_64") {
     "__arm64_sys_"
 };
 
-const TASK_ITERATOR: &str = "on_task";
+/// A program that walks over what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Walk {
+    program: &'static str,
+    /// What the kernel calls that which it walks over.
+    target: &'static str,
+}
 
-/// Loads the sensors' object and attaches what `plan` says; the task iterator is loaded and started when it is asked for.
+/// Processes.
+pub(crate) const TASKS: Walk = Walk {
+    program: "on_task",
+    target: "task",
+};
+/// Their descriptors.
+pub(crate) const DESCRIPTORS: Walk = Walk {
+    program: "on_task_file",
+    target: "task_file",
+};
+const WALKS: &[Walk] = &[TASKS, DESCRIPTORS];
+
+/// Loads the sensors' object and attaches what `plan` says; iterators are loaded, and started when they are asked for.
 pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTypes) -> Result<Ebpf, SensorError> {
     let mut object = types.load(SENSORS, Some(constants))?;
     // Two needs can share a program.
@@ -170,9 +188,9 @@ pub(crate) fn load_sensors(plan: &Plan, constants: &Constants, types: &KernelTyp
         }
     }
     load_ahead(&mut object, &programs, types);
-    let iterator: &mut Iter = find(&mut object, TASK_ITERATOR)?;
-    once_loaded(iterator.load("task", &types.hooks)).map_err(|error| SensorError::Attach {
-        program: TASK_ITERATOR,
+    let tasks: &mut Iter = find(&mut object, TASKS.program)?;
+    once_loaded(tasks.load(TASKS.target, &types.hooks)).map_err(|error| SensorError::Attach {
+        program: TASKS.program,
         reason: explain(&error),
     })?;
     let cgroup_root = plan.cgroup_root.as_deref();
@@ -231,13 +249,13 @@ fn check_lsm_is_called(object: &Ebpf, program: &'static str) -> Result<(), Senso
     }
 }
 
-/// Starts the task iterator; reading the file to its end is one walk of the task list.
-pub(crate) fn open_task_iterator(object: &mut Ebpf) -> Result<File, SensorError> {
+/// Starts an iterator; reading the file to its end is one walk.
+pub(crate) fn open_walk(object: &mut Ebpf, walk: Walk) -> Result<File, SensorError> {
     let refused = |reason: String| SensorError::Attach {
-        program: TASK_ITERATOR,
+        program: walk.program,
         reason,
     };
-    let program: &mut Iter = find(object, TASK_ITERATOR)?;
+    let program: &mut Iter = find(object, walk.program)?;
     let link = program.attach().map_err(|error| refused(explain(&error)))?;
     let link = program.take_link(link).map_err(|error| refused(explain(&error)))?;
     link.into_file().map_err(|error| refused(chain(&error)))

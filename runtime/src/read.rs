@@ -83,6 +83,8 @@ pub struct Eyes {
     counted_at: Instant,
     recent_exits: RecentExits,
     environment: Environment,
+    /// What the snapshot found, not told yet.
+    found: VecDeque<RawEvent>,
     /// Holds programs and links.
     object: Ebpf,
     misses: load::Misses,
@@ -179,6 +181,7 @@ impl Eyes {
             counted_at: Instant::now(),
             recent_exits: RecentExits::default(),
             environment: filter.environment.clone(),
+            found: VecDeque::new(),
             misses: load::Misses::open(&object),
             object,
         })
@@ -189,8 +192,19 @@ impl Eyes {
     ///
     /// It comes from a BPF task iterator, so ids and start times are exactly those of events; only arguments are read
     /// from `/proc`, where a process may have overwritten them.
+    ///
+    /// Which sockets they hold is told by the next [`Self::next_batch`], as events: that they listen, and, where
+    /// somebody asks for that, that they were put where standard streams are.
     pub fn snapshot(&mut self) -> Result<Vec<RawProcess>, SensorError> {
-        snapshot::read_processes(load::open_task_iterator(&mut self.object)?)
+        let processes = snapshot::read_processes(load::open_walk(&mut self.object, load::TASKS)?)?;
+        let found = load::open_walk(&mut self.object, load::DESCRIPTORS)
+            .and_then(|file| snapshot::read_sockets(file, &processes));
+        match found {
+            Ok(found) => self.found.extend(found),
+            // Everything else can be seen without it.
+            Err(error) => tracing::warn!(%error, "sockets from before the agent not told"),
+        }
+        Ok(processes)
     }
 
     /// Waits up to `timeout` for events and appends what there is, at most [`limits::BATCH_EVENTS`], to `out`.
@@ -250,6 +264,8 @@ impl Eyes {
     }
 
     fn drain(&mut self, out: &mut Vec<RawEvent>, before: usize) {
+        let found = self.found.len().min(limits::BATCH_EVENTS);
+        out.extend(self.found.drain(..found));
         while out.len() - before < limits::BATCH_EVENTS {
             let Some(record) = self.ring.next() else { return };
             match wire::decode(&record) {

@@ -1,11 +1,22 @@
-//! Processes that ran before the agent: a walk of the kernel's task list in, [`RawProcess`]es out.
+//! What was there before the agent: walks of the kernel's own lists in, [`RawProcess`]es out, and what would have been told
+//! of their sockets.
 
-use std::{fs, io::Read};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::Read,
+};
 
 use plimsoll_model::ExeFile;
 use serde::{Deserialize, Serialize};
 
-use crate::{limits, raw::RawTask, sensor::SensorError, wire};
+use crate::{
+    limits,
+    raw::{RawEvent, RawKind, RawTask},
+    sensor::SensorError,
+    state::key_of,
+    wire,
+};
 
 /// A process that runs already, with what an exec event would have said of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +53,48 @@ pub(crate) fn read_processes(mut file: fs::File) -> Result<Vec<RawProcess>, Sens
     }
     processes.sort_by_key(|process| (process.task.start_time_ns, process.task.pid));
     Ok(processes)
+}
+
+/// Walks the kernel's lists of descriptors with the iterator `file`: what listens, and sockets that are standard streams, of
+/// these processes. Each is told of the oldest process of its cgroup that holds it, since that is whose it was. Processes that
+/// are not listed have begun since, and the stream tells of them.
+pub(crate) fn read_sockets(mut file: fs::File, processes: &[RawProcess]) -> Result<Vec<RawEvent>, SensorError> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(SensorError::Read)?;
+    let mut events = Vec::new();
+    for record in records(&bytes).take(limits::MAX_SNAPSHOT_SOCKETS) {
+        events.push(wire::decode(record).map_err(|error| SensorError::Map {
+            map: "descriptor iterator",
+            reason: error.to_string(),
+        })?);
+    }
+    let listed: HashSet<_> = processes.iter().map(|process| key_of(&process.task)).collect();
+    events.retain(|event| listed.contains(&key_of(&event.task)));
+    Ok(once_each(events))
+}
+
+/// Records behind their lengths, eight bytes each.
+fn records(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first_chunk()?;
+        let (record, rest) = rest.split_at_checked(usize::try_from(u64::from_ne_bytes(*length)).ok()?)?;
+        bytes = rest;
+        Some(record)
+    })
+}
+
+fn once_each(mut events: Vec<RawEvent>) -> Vec<RawEvent> {
+    events.sort_by_key(|event| (event.task.start_time_ns, event.task.pid));
+    let mut told: HashMap<u64, Vec<RawKind>> = HashMap::new();
+    events.retain(|event| {
+        let of_cgroup = told.entry(event.task.cgroup_id).or_default();
+        let is_new = !of_cgroup.contains(&event.kind);
+        if is_new {
+            of_cgroup.push(event.kind.clone());
+        }
+        is_new
+    });
+    events
 }
 
 /// Arguments from `/proc`; empty when the pid belongs to another process by now.

@@ -12,18 +12,27 @@ use aya::{
     },
 };
 
-use super::{CALL_PREFIX, KernelTypes, TASK_ITERATOR};
+use super::{CALL_PREFIX, KernelTypes, WALKS, Walk};
 use crate::sensor::{Hook, Program};
 
 /// More do not help: programs are few.
 const MAX_LOADERS: usize = 4;
 
-/// Loads what can be loaded of `programs`, and the task iterator. What is refused is tried again where it is attached, and said
+/// What a program is for.
+#[derive(Clone, Copy)]
+enum Part {
+    Attached(Hook),
+    Walking(Walk),
+}
+
+/// Loads what can be loaded of `programs`, and the iterators. What is refused is tried again where it is attached, and said
 /// there.
 pub(super) fn load_ahead(object: &mut Ebpf, programs: &[Program], types: &KernelTypes) {
     let wanted = object.programs_mut().filter_map(|(name, program)| {
-        let hook = programs.iter().find(|one| one.name == name).map(|one| one.hook);
-        (hook.is_some() || name == TASK_ITERATOR).then_some((hook, program))
+        let attached = programs.iter().find(|one| one.name == name);
+        let walking = WALKS.iter().find(|one| one.program == name);
+        let part = attached.map(|one| Part::Attached(one.hook));
+        Some((part.or(walking.copied().map(Part::Walking))?, program))
     });
     let queue = Mutex::new(wanted.collect::<Vec<_>>());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -31,8 +40,8 @@ pub(super) fn load_ahead(object: &mut Ebpf, programs: &[Program], types: &Kernel
     thread::scope(|scope| {
         for _ in 0..loaders {
             scope.spawn(|| {
-                while let Some((hook, program)) = next() {
-                    if let Err(error) = load(hook, program, types) {
+                while let Some((part, program)) = next() {
+                    if let Err(error) = load(part, program, types) {
                         tracing::debug!(%error, "program not loaded ahead");
                     }
                 }
@@ -41,20 +50,18 @@ pub(super) fn load_ahead(object: &mut Ebpf, programs: &[Program], types: &Kernel
     });
 }
 
-/// `None`: the task iterator.
-fn load(hook: Option<Hook>, program: &mut Loaded, types: &KernelTypes) -> Result<(), ProgramError> {
+fn load(part: Part, program: &mut Loaded, types: &KernelTypes) -> Result<(), ProgramError> {
+    let hook = match part {
+        Part::Walking(walk) => return <&mut Iter>::try_from(program)?.load(walk.target, &types.hooks),
+        Part::Attached(hook) => hook,
+    };
     match hook {
-        None => <&mut Iter>::try_from(program)?.load("task", &types.hooks),
-        Some(Hook::Lsm(hook)) => <&mut Lsm>::try_from(program)?.load(hook, &types.hooks),
-        Some(Hook::Fexit(function)) => <&mut FExit>::try_from(program)?.load(function, &types.hooks),
-        Some(Hook::SystemCall(call)) => {
-            <&mut FExit>::try_from(program)?.load(&format!("{CALL_PREFIX}{call}"), &types.hooks)
-        }
-        Some(Hook::BtfTracepoint(tracepoint)) => {
-            <&mut BtfTracePoint>::try_from(program)?.load(tracepoint, &types.hooks)
-        }
-        Some(Hook::CgroupSockAddr) => <&mut CgroupSockAddr>::try_from(program)?.load(),
-        Some(Hook::CgroupSock) => <&mut CgroupSock>::try_from(program)?.load(),
-        Some(Hook::Tracepoint(_)) => <&mut TracePoint>::try_from(program)?.load(),
+        Hook::Lsm(hook) => <&mut Lsm>::try_from(program)?.load(hook, &types.hooks),
+        Hook::Fexit(function) => <&mut FExit>::try_from(program)?.load(function, &types.hooks),
+        Hook::SystemCall(call) => <&mut FExit>::try_from(program)?.load(&format!("{CALL_PREFIX}{call}"), &types.hooks),
+        Hook::BtfTracepoint(tracepoint) => <&mut BtfTracePoint>::try_from(program)?.load(tracepoint, &types.hooks),
+        Hook::CgroupSockAddr => <&mut CgroupSockAddr>::try_from(program)?.load(),
+        Hook::CgroupSock => <&mut CgroupSock>::try_from(program)?.load(),
+        Hook::Tracepoint(_) => <&mut TracePoint>::try_from(program)?.load(),
     }
 }
