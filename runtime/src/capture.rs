@@ -15,7 +15,7 @@ mod reader;
 mod recorded;
 mod writer;
 
-pub use reader::Reader;
+pub use reader::{Reader, read_fully};
 pub use recorded::Recorded;
 pub use writer::Writer;
 

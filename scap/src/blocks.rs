@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
+use plimsoll_runtime::capture::read_fully;
 
 use crate::{
     ScapError,
@@ -186,18 +187,4 @@ impl<'r> Blocks<'r> {
         self.broken.get_or_insert(why);
         None
     }
-}
-
-/// Fills `buffer` as far as the input goes.
-fn read_fully(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match input.read(&mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }

@@ -78,35 +78,41 @@ pub(crate) fn machine(body: &[u8]) -> Option<Machine> {
 
 /// Reads a list of processes of a version; `false` when it ends within one.
 pub(crate) fn processes(version: u8, body: &[u8], mut take: impl FnMut(Listed)) -> bool {
-    let mut cursor = Cursor(body);
+    entries(Cursor(body), version >= 9, |entry| {
+        take(process(version, entry)?);
+        Some(())
+    })
+}
+
+/// Reads entry after entry, each with its length in front of it in newer captures; `false` when they end within one.
+fn entries(mut cursor: Cursor<'_>, have_lengths: bool, mut read: impl FnMut(&mut Cursor<'_>) -> Option<()>) -> bool {
     // Less is padding.
     while cursor.0.len() >= 4 {
-        let mut entry = cursor;
-        let mut rest = None;
-        if version >= 9 {
-            let Some(inner) = cursor.u32().and_then(|length| {
-                let inner = usize::try_from(length).ok()?.checked_sub(4)?;
-                cursor.take(inner)
-            }) else {
-                return false;
-            };
-            entry = Cursor(inner);
-            rest = Some(cursor);
-        }
-        let Some(listed) = process(version, &mut entry) else {
-            return false;
+        let is_read = match have_lengths {
+            true => with_length(&mut cursor).and_then(|mut entry| read(&mut entry)),
+            false => read(&mut cursor),
         };
-        take(listed);
-        cursor = rest.unwrap_or(entry);
+        if is_read.is_none() {
+            return false;
+        }
     }
     true
+}
+
+/// The length counts its own four bytes. What is behind the fields that we know is passed over.
+fn with_length<'b>(cursor: &mut Cursor<'b>) -> Option<Cursor<'b>> {
+    let length = usize::try_from(cursor.u32()?).ok()?;
+    cursor.take(length.checked_sub(4)?).map(Cursor)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::from_le_bytes(number.to_le_bytes())
 }
 
 /// One entry. Fields came one by one with the versions; those behind the last one stand at the end, as far as the entry's
 /// length goes (falcosecurity/libs `scap_savefile.c`, `scap_read_proclist`).
 fn process(version: u8, cursor: &mut Cursor<'_>) -> Option<Listed> {
     let since = |first: u8| version >= first;
-    let signed = |number: u64| i64::from_le_bytes(number.to_le_bytes());
     let (tid, pid, parent_tid) = (signed(cursor.u64()?), signed(cursor.u64()?), signed(cursor.u64()?));
     let session = if since(6) { signed(cursor.u64()?) } else { -1 };
     let inner_group = if since(8) { signed(cursor.u64()?) } else { -1 };
@@ -198,32 +204,16 @@ pub(crate) fn texts(bytes: &[u8]) -> Vec<String> {
 }
 
 /// Reads the descriptors of one thread; `false` when they end within one.
-pub(crate) fn descriptors(has_lengths: bool, body: &[u8], mut take: impl FnMut(i64, i64, Option<Descriptor>)) -> bool {
+pub(crate) fn descriptors(have_lengths: bool, body: &[u8], mut take: impl FnMut(i64, i64, Option<Descriptor>)) -> bool {
     let mut cursor = Cursor(body);
-    let signed = |number: u64| i64::from_le_bytes(number.to_le_bytes());
     let Some(tid) = cursor.u64().map(signed) else {
         return false;
     };
-    while cursor.0.len() >= 4 {
-        let mut entry = cursor;
-        let mut rest = None;
-        if has_lengths {
-            let Some(inner) = cursor.u32().and_then(|length| {
-                let inner = usize::try_from(length).ok()?.checked_sub(4)?;
-                cursor.take(inner)
-            }) else {
-                return false;
-            };
-            entry = Cursor(inner);
-            rest = Some(cursor);
-        }
-        let Some((number, descriptor)) = descriptor(&mut entry) else {
-            return false;
-        };
+    entries(cursor, have_lengths, |entry| {
+        let (number, descriptor) = descriptor(entry)?;
         take(tid, signed(number), descriptor);
-        cursor = rest.unwrap_or(entry);
-    }
-    true
+        Some(())
+    })
 }
 
 /// One descriptor: number, inode, type, and what the type says (falcosecurity/libs `scap_const.h`, `scap_fd_type`).

@@ -112,8 +112,11 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// Fills `buffer` as far as the input goes.
-fn read_fully(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+/// Fills `buffer` as far as the input goes, and says how far that was.
+///
+/// # Errors
+/// Reading failed.
+pub fn read_fully(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
         match input.read(&mut buffer[length..]) {
