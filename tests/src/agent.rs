@@ -14,8 +14,8 @@ use plimsoll_model::Alert;
 
 use crate::command;
 
-/// Longest wait for anything that must happen.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for anything that must happen: only what never happens takes so long, however busy the machine is.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A running agent.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Agent {
     child: Child,
     alerts: Receiver<String>,
     talk: Receiver<String>,
+    ready: String,
 }
 
 impl Agent {
@@ -36,7 +37,12 @@ impl Agent {
             .spawn()?;
         let alerts = lines_of(child.stdout.take().context("stdout was asked for")?);
         let talk = lines_of(child.stderr.take().context("stderr was asked for")?);
-        let mut agent = Self { child, alerts, talk };
+        let mut agent = Self {
+            child,
+            alerts,
+            talk,
+            ready: String::new(),
+        };
         let deadline = Instant::now() + LIMIT;
         let mut said = Vec::new();
         loop {
@@ -44,7 +50,10 @@ impl Agent {
                 .talk
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
-                Ok(line) if line.starts_with("ready") => return Ok(agent),
+                Ok(line) if line.starts_with("ready") => {
+                    agent.ready = line;
+                    return Ok(agent);
+                }
                 Ok(line) => said.push(line),
                 Err(RecvTimeoutError::Timeout) => bail!("the agent was not ready in time: {said:?}"),
                 Err(RecvTimeoutError::Disconnected) => bail!("the agent ended: {:?}: {said:?}", agent.child.wait()?),
@@ -93,6 +102,11 @@ impl Agent {
                 return Ok(line);
             }
         }
+    }
+
+    /// What it said when it was ready.
+    pub fn ready_line(&self) -> &str {
+        &self.ready
     }
 
     /// Its process id.

@@ -51,7 +51,7 @@ impl Registry {
             .spawn()
             .context("start docker-registry (scripts/install.sh installs it)")?;
         let mut registry = Self { address, child, folder };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(&registry.address).is_err() {
             if registry.child.try_wait()?.is_some() || Instant::now() > deadline {
                 bail!(

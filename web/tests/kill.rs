@@ -66,7 +66,7 @@ fn start(database: &Path) -> Running {
 /// One request on a connection of its own; `None` when the server is gone before the answer is whole.
 fn request(address: SocketAddr, head: &str, headers: &str, body: Option<&Value>) -> Option<(u16, String, Value)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     let body = body.map(Value::to_string).unwrap_or_default();
     let length = body.len();
     let text = format!(

@@ -188,7 +188,7 @@ async fn it_ends_although_somebody_listens_for_events() {
         .unwrap();
     assert_eq!(events.status(), 200);
     server.stop.notify_one();
-    let ended = tokio::time::timeout(Duration::from_secs(5), server.task).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), server.task).await;
     ended.expect("open streams do not hold the server").unwrap().unwrap();
     while let Ok(Some(_)) = events.chunk().await {}
     assert!(TcpStream::connect(server.address).await.is_err());
