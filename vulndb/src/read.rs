@@ -151,15 +151,26 @@ fn read_file(path: &Path) -> Vec<FileContent> {
 fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<Option<Vec<FileContent>>> {
     let file = File::open(path)?;
     let packed_bytes = file.metadata()?.len();
-    let mut reader = unpack(BufReader::with_capacity(MAX_HEAD_BYTES, file))?;
-    let head = fill_head(&mut reader)?;
-    let (is_zip, is_tar) = (zip::is_zip(&head), tar::is_tar(&head));
-    let left = AtomicU64::new(match is_zip || is_tar {
+    let limit = |is_archive: bool| match is_archive {
         true => packed_bytes
             .saturating_mul(MAX_ARCHIVE_RATIO)
             .clamp(MAX_FILE_BYTES, MAX_ARCHIVE_BYTES),
         false => MAX_FILE_BYTES,
-    });
+    };
+    read_packed(path, BufReader::with_capacity(MAX_HEAD_BYTES, file), limit, content)
+}
+
+/// Reads what may be compressed or an archive; `limit` is what it may unpack to.
+fn read_packed(
+    path: &Path,
+    packed: impl BufRead + Send,
+    limit: impl Fn(bool) -> u64,
+    content: &mut FileContent,
+) -> std::io::Result<Option<Vec<FileContent>>> {
+    let mut reader = unpack(packed)?;
+    let head = fill_head(&mut reader)?;
+    let (is_zip, is_tar) = (zip::is_zip(&head), tar::is_tar(&head));
+    let left = AtomicU64::new(limit(is_zip || is_tar));
     let inner = std::io::Cursor::new(head).chain(reader);
     if is_zip {
         return Ok(Some(zip::read(path, inner, &left)));
@@ -169,6 +180,14 @@ fn read_into(path: &Path, content: &mut FileContent) -> std::io::Result<Option<V
         return Ok(Some(tar::read(path, limited, &left)));
     }
     read_plain(limited, content).map(|()| None)
+}
+
+/// Reads bytes as a file that somebody published under a name, for the fuzzer: it may unpack to little, so that a bomb
+/// is told at once.
+pub(crate) fn read_bytes(name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    const LIMIT: u64 = 8 << 20;
+    let path = Path::new(name);
+    read_packed(path, bytes, |_| LIMIT, &mut FileContent::new(path)).map(drop)
 }
 
 /// Reads what is no archive: the feed that recognises its name and its first bytes.

@@ -33,19 +33,20 @@ fn members() -> Vec<(String, Vec<u8>)> {
 fn tar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, bytes) in members {
-        let mut entry = |kind: u8, name: &[u8], bytes: &[u8]| {
-            let mut header = tar_header(kind, name, bytes.len());
-            archive.append(&mut header);
-            archive.extend(bytes);
-            archive.resize(archive.len().next_multiple_of(512), 0);
-        };
         if name.len() > 100 {
-            entry(b'L', b"././@LongLink", name.as_bytes());
+            archive.extend(entry(b'L', b"././@LongLink", name.as_bytes()));
         }
-        entry(b'0', &name.as_bytes()[..name.len().min(100)], bytes);
+        archive.extend(entry(b'0', &name.as_bytes()[..name.len().min(100)], bytes));
     }
     archive.resize(archive.len() + 1024, 0);
     archive
+}
+
+fn entry(kind: u8, name: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let mut entry = tar_header(kind, name, bytes.len());
+    entry.extend(bytes);
+    entry.resize(entry.len().next_multiple_of(512), 0);
+    entry
 }
 
 fn tar_header(kind: u8, name: &[u8], size: usize) -> Vec<u8> {
@@ -77,6 +78,31 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// As `git archive` and `tar --format=posix` write it: a header for all members, and one with its whole name before each.
+fn pax_tar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = entry(b'g', b"pax_global_header", b"19 comment=abcdefg\n");
+    for (name, bytes) in members {
+        archive.extend(entry(b'x', b"PaxHeaders/1", &pax_record("path", name)));
+        archive.extend(entry(b'0', b"cut", bytes));
+    }
+    archive.resize(archive.len() + 1024, 0);
+    archive
+}
+
+/// One record of an extended header: its own length in digits, then the key and the value (POSIX pax).
+fn pax_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let with = |length: usize| rest.len() + length.to_string().len();
+    let length = (0..9).fold(rest.len(), |length, _| with(length));
+    format!("{length}{rest}").into_bytes()
+}
+
 fn read(folder: &Path, name: &str, bytes: &[u8]) -> (ImportSummary, Vec<Note>) {
     let (path, database): (PathBuf, PathBuf) = (folder.join(name), folder.join("v.db"));
     std::fs::write(&path, bytes).unwrap();
@@ -98,6 +124,8 @@ fn archives_are_read_as_folders_are() {
         ("a.zip", zip(&members())),
         ("a.tar", plain.clone()),
         ("a.tar.gz", gzip(&plain)),
+        ("a.tar.bz2", bzip2(&plain)),
+        ("pax.tar", pax_tar(&members())),
         ("a.tar.zst", zstd::encode_all(plain.as_slice(), 3).unwrap()),
     ] {
         let (summary, notes) = read(folder.path(), name, &bytes);
@@ -147,8 +175,25 @@ fn a_hostile_archive_ends_with_an_error() {
     let bomb: Vec<(String, Vec<u8>)> = (0..8).map(|at| (format!("{at}.json"), blanks.clone())).collect();
     let mut body = zstd::encode_all(&tar(&bomb)[..], 1).unwrap();
     body = body.repeat(10);
+    let of = |extended: &[u8]| [entry(b'x', b"PaxHeaders/1", extended), tar(&members())].concat();
+    let packed = bzip2(&tar(&members()));
     for (name, bytes, word) in [
         ("endless.tar", endless, "longer than any name"),
+        // Whoever believes the one size reads other members than whoever believes the other.
+        ("short.tar", of(&pax_record("size", "1")), "another size"),
+        (
+            "long.tar",
+            of(&pax_record("size", "99999999999999999999")),
+            "another size",
+        ),
+        ("pax.tar", of(b"99 path=a\n"), "malformed pax"),
+        // Half a GiB that is not there takes no memory.
+        (
+            "absent.tar",
+            [tar_header(b'0', b"all.json", 500 << 20), vec![b' '; 4096]].concat(),
+            "end of file",
+        ),
+        ("cut.tar.bz2", packed[..packed.len() / 2].to_vec(), ""),
         ("wrong.tar", wrong, "checksum"),
         ("bomb.tar.zst", body, "longer than any feed"),
     ] {

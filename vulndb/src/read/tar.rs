@@ -88,6 +88,7 @@ impl<R: Read> Batches<R> {
     /// The next member that is called like data; `None` after the two blocks of zeros that end an archive.
     fn member(&mut self) -> Result<Option<Member>> {
         let mut long_name: Option<Vec<u8>> = None;
+        let mut stated_size: Option<Vec<u8>> = None;
         loop {
             let Some(header) = self.header()? else { return Ok(None) };
             let size = header.entry_size()?;
@@ -102,13 +103,19 @@ impl<R: Read> Batches<R> {
                         let record = record?;
                         match record.key_bytes() {
                             b"path" => long_name = Some(record.value_bytes().to_vec()),
-                            // Sizes beyond the header's field; no document is so long.
-                            b"size" => return Err(Error::other("a member is longer than any feed")),
+                            b"size" => stated_size = Some(record.value_bytes().to_vec()),
                             _ => {}
                         }
                     }
                 }
                 kind => {
+                    // Only of what is longer than the header's field can say, which no document is, must the two differ.
+                    if stated_size
+                        .take()
+                        .is_some_and(|stated| stated != size.to_string().as_bytes())
+                    {
+                        return Err(Error::other("an extended header states another size than its member's"));
+                    }
                     self.members += 1;
                     if self.members > MAX_FILES {
                         return Err(Error::other("the archive has more members than any feed"));
