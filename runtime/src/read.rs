@@ -11,21 +11,27 @@ use aya::{
     Ebpf,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
 };
-use plimsoll_model::LossReason;
 use plimsoll_rules::{Environment, ReadPaths, RuleSet};
 
 use crate::{
     enforce::{Instead, Tables},
     limits,
     load::{self, Constants, Guards, KernelTypes, refused, take},
-    raw::{RawEvent, RawKind, RawTask},
+    raw::RawEvent,
     sensor::{Plan, SensorError},
     snapshot::{self, RawProcess},
     wire,
 };
 
+mod intake;
+mod losses;
 mod places;
 mod rings;
+
+pub use losses::Losses;
+
+use intake::Intake;
+use losses::Ledger;
 
 /// What may leave the kernel; derived from loaded rules and profiles. Fork, exec and exit always may: the process tree
 /// is built from them.
@@ -78,52 +84,14 @@ pub struct Eyes {
     ring: RingBuf<MapData>,
     lost_by_kernel: PerCpuArray<MapData, u64>,
     ignored_cgroups: HashMap<MapData, u64, u8>,
-    losses: Losses,
-    reported: Losses,
+    losses: Ledger,
     counted_at: Instant,
-    recent_exits: RecentExits,
-    environment: Environment,
+    intake: Intake,
     /// What the snapshot found, not told yet.
     found: VecDeque<RawEvent>,
     /// Holds programs and links.
     object: Ebpf,
     misses: load::Misses,
-}
-
-/// Events that did not arrive since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Losses {
-    /// The ring buffer (or the kernel side's work area) was full; one number for each of [`wire::KINDS`].
-    pub by_kernel: [u64; wire::KINDS.len()],
-    /// A hook was entered again, on the same processor, before its program was done.
-    pub missed: u64,
-    /// They had arrived when the end came, and there was no time to read them.
-    pub left: u64,
-    /// Records that do not follow the layout: our own bug.
-    pub undecodable: u64,
-}
-
-impl Losses {
-    /// The sum of both.
-    pub(crate) fn plus(mut self, other: Self) -> Self {
-        for (sum, more) in self.by_kernel.iter_mut().zip(other.by_kernel) {
-            *sum += more;
-        }
-        self.missed += other.missed;
-        self.left += other.left;
-        self.undecodable += other.undecodable;
-        self
-    }
-
-    /// What the kernel side could not hand over, or not in time.
-    fn unsent(&self) -> u64 {
-        self.by_kernel.iter().sum::<u64>() + self.missed + self.left
-    }
-
-    /// All together.
-    pub fn total(&self) -> u64 {
-        self.unsent() + self.undecodable
-    }
 }
 
 impl Eyes {
@@ -176,11 +144,9 @@ impl Eyes {
             lost_by_kernel: PerCpuArray::try_from(take(&mut object, "lost")?).map_err(refused("lost"))?,
             ignored_cgroups: HashMap::try_from(take(&mut object, "ignored_cgroups")?)
                 .map_err(refused("ignored_cgroups"))?,
-            losses: Losses::default(),
-            reported: Losses::default(),
+            losses: Ledger::default(),
             counted_at: Instant::now(),
-            recent_exits: RecentExits::default(),
-            environment: filter.environment.clone(),
+            intake: Intake::new(filter.environment.clone()),
             found: VecDeque::new(),
             misses: load::Misses::open(&object),
             object,
@@ -230,7 +196,7 @@ impl Eyes {
     /// Counts what was lost up to this moment and tells it, without waiting until that is due again.
     pub fn count_losses(&mut self, out: &mut Vec<RawEvent>) -> Result<(), SensorError> {
         self.count()?;
-        self.tell_losses(out);
+        self.losses.tell(out);
         Ok(())
     }
 
@@ -239,7 +205,7 @@ impl Eyes {
         let ring = &mut self.ring;
         let left = std::iter::from_fn(|| ring.next().map(|record| wire::time_ns(&record)))
             .take_while(|time_ns| time_ns.is_none_or(|time_ns| time_ns <= end_ns));
-        self.losses.left += left.count() as u64;
+        self.losses.sums.left += left.count() as u64;
     }
 
     /// Tells the kernel side that a cgroup, although in namespaces of its own, is not a container.
@@ -260,7 +226,7 @@ impl Eyes {
 
     /// What was lost since the start, as of the last [`Self::next_batch`].
     pub fn lost(&self) -> Losses {
-        self.losses
+        self.losses.sums
     }
 
     fn drain(&mut self, out: &mut Vec<RawEvent>, before: usize) {
@@ -268,15 +234,9 @@ impl Eyes {
         out.extend(self.found.drain(..found));
         while out.len() - before < limits::BATCH_EVENTS {
             let Some(record) = self.ring.next() else { return };
-            match wire::decode(&record) {
-                Ok(event) if self.recent_exits.is_repeated(&event) => {}
-                Ok(mut event) => {
-                    if let RawKind::Environment { variables } = &mut event.kind {
-                        variables.retain(|variable| self.environment.asks_for(variable));
-                    }
-                    out.push(event);
-                }
-                Err(_) => self.losses.undecodable += 1,
+            match self.intake.take(&record) {
+                Ok(event) => out.extend(event),
+                Err(_) => self.losses.sums.undecodable += 1,
             }
         }
     }
@@ -285,60 +245,18 @@ impl Eyes {
         if self.counted_at.elapsed() >= limits::COUNT_LOSSES_EVERY {
             self.count()?;
         }
-        self.tell_losses(out);
+        self.losses.tell(out);
         Ok(())
     }
 
     fn count(&mut self) -> Result<(), SensorError> {
         self.counted_at = Instant::now();
-        for (index, sum) in (0..).zip(&mut self.losses.by_kernel) {
+        for (index, sum) in (0..).zip(&mut self.losses.sums.by_kernel) {
             let counters = self.lost_by_kernel.get(&index, 0).map_err(refused("lost"))?;
             *sum = counters.iter().sum();
         }
-        self.losses.missed = self.misses.count();
+        self.losses.sums.missed = self.misses.count();
         Ok(())
-    }
-
-    fn tell_losses(&mut self, out: &mut Vec<RawEvent>) {
-        for (now, then, reason) in [
-            (self.losses.unsent(), self.reported.unsent(), LossReason::RingBuffer),
-            (self.losses.undecodable, self.reported.undecodable, LossReason::Decode),
-        ] {
-            if now > then {
-                out.push(lost_event(now - then, reason));
-            }
-        }
-        self.reported = self.losses;
-    }
-}
-
-/// Two last threads that end at once may each believe to be the last: the kernel side then sends two exits.
-#[derive(Default)]
-struct RecentExits(VecDeque<(i32, u64)>);
-
-impl RecentExits {
-    fn is_repeated(&mut self, event: &RawEvent) -> bool {
-        if !matches!(event.kind, RawKind::Exit { .. }) {
-            return false;
-        }
-        let key = (event.task.pid, event.task.start_time_ns);
-        if self.0.contains(&key) {
-            return true;
-        }
-        if self.0.len() == limits::RECENT_EXITS {
-            self.0.pop_front();
-        }
-        self.0.push_back(key);
-        false
-    }
-}
-
-fn lost_event(count: u64, reason: LossReason) -> RawEvent {
-    RawEvent {
-        time_ns: boot_time_ns(),
-        cpu: 0,
-        task: RawTask::nobody(),
-        kind: RawKind::Lost { count, reason },
     }
 }
 
