@@ -1,5 +1,7 @@
 //! Alerts to any HTTP receiver, one POST each, in the JSON shape of Falco's `http_output`, which many receivers read.
 
+use std::time::{Duration, Instant};
+
 use plimsoll_model::{Alert, Reason};
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Map, Value, json};
@@ -37,6 +39,7 @@ impl OutputKind for Webhook {
             client: client(NAME, &url, None, context.options.pace)?,
             url,
             updates: context.options.updates,
+            patience: context.options.pace.request,
             refused: (0, 0),
         })))
     }
@@ -46,6 +49,8 @@ struct Hook {
     client: Client,
     url: Url,
     updates: bool,
+    /// No request is begun after so long; with the last one a batch takes twice that at most.
+    patience: Duration,
     /// The record that was refused last, and how often in a row.
     refused: (u64, u32),
 }
@@ -62,7 +67,12 @@ impl Output for Hook {
     fn send<'a>(&'a mut self, batch: &'a [Record]) -> Task<'a, Result<Sent, String>> {
         Box::pin(async move {
             let mut sent = Sent::default();
+            let began = Instant::now();
             for record in batch {
+                // A receiver that takes its time is slow, not silent: what it has is settled before the batch is given up.
+                if began.elapsed() >= self.patience {
+                    break;
+                }
                 match self.post(record).await {
                     Ok(()) => sent.taken.push(record.number),
                     Err(Refusal { reason, is_final: true }) => sent.refused.push((record.number, reason)),

@@ -3,28 +3,34 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
+    io,
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use plimsoll_model::{Container, ContainerRuntime, Credentials, SocketAddress, Transport};
+use plimsoll_model::{Alert, Container, ContainerRuntime, Credentials, SocketAddress, Transport};
 use plimsoll_rules::{RuleFile, RuleSet};
 use plimsoll_runtime::{
     agent::{self, Options, Summary},
     capture::{Item, Recorded, VERSION, Writer},
     output::{OutputOptions, Pace},
     raw::{RawEvent, RawKind, RawTask},
-    sink::{self, SinkOptions},
+    sink::{self, Sink, SinkOptions},
 };
 use serde_json::Value;
 
+/// Longest wait for anything that must happen.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Tries follow each other fast, and nobody who works is given up, however slow the machine is. A test in which somebody
+/// never answers shortens what it waits for.
 pub(crate) const PACE: Pace = Pace {
     first_retry: Duration::from_millis(10),
     longest_retry: Duration::from_millis(50),
-    request: Duration::from_millis(400),
+    request: LIMIT,
     heartbeat: Duration::from_millis(50),
-    drain: Duration::from_secs(20),
+    drain: LIMIT,
     ..Pace::NORMAL
 };
 pub(crate) const RULE: &str =
@@ -110,7 +116,18 @@ impl Bench {
 
     /// Replays so many alerts into these outputs.
     pub(crate) fn run(&self, alerts: u64, outputs: OutputOptions) -> Summary {
-        run(self.folder.path(), alerts, outputs, &self.notices)
+        run(self.folder.path(), alerts, outputs, &self.notices, Vec::new())
+    }
+
+    /// The same, and the agent does not begin to end before `happened` says that what is waited for has come about.
+    pub(crate) fn run_until(
+        &self,
+        alerts: u64,
+        outputs: OutputOptions,
+        happened: impl Fn() -> bool + Send + 'static,
+    ) -> Summary {
+        let hold: Box<dyn Sink> = Box::new(Hold(happened));
+        run(self.folder.path(), alerts, outputs, &self.notices, vec![hold])
     }
 
     pub(crate) fn notices(&self) -> Vec<String> {
@@ -119,6 +136,22 @@ impl Bench {
 
     pub(crate) fn file_ids(&self) -> BTreeSet<String> {
         file_ids(self.folder.path())
+    }
+}
+
+/// A sink that takes its time: a replay waits for its sinks.
+struct Hold<F>(F);
+
+impl<F: Fn() -> bool + Send> Sink for Hold<F> {
+    fn alert(&mut self, _: &Alert) -> io::Result<()> {
+        let since = Instant::now();
+        while !(self.0)() {
+            if since.elapsed() > LIMIT {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::yield_now();
+        }
+        Ok(())
     }
 }
 
@@ -134,7 +167,13 @@ pub(crate) fn output_options(folder: &Path) -> OutputOptions {
     }
 }
 
-pub(crate) fn run(folder: &Path, alerts: u64, outputs: OutputOptions, notices: &Arc<Mutex<Vec<String>>>) -> Summary {
+pub(crate) fn run(
+    folder: &Path,
+    alerts: u64,
+    outputs: OutputOptions,
+    notices: &Arc<Mutex<Vec<String>>>,
+    more_sinks: Vec<Box<dyn Sink>>,
+) -> Summary {
     let path = folder.join(format!("capture-{alerts}"));
     capture(&path, alerts);
     let file = SinkOptions {
@@ -147,6 +186,8 @@ pub(crate) fn run(folder: &Path, alerts: u64, outputs: OutputOptions, notices: &
         text: RULE.to_owned(),
     }];
     let notices = Arc::clone(notices);
+    let mut sinks = vec![sink::find("file").unwrap().open(&file).unwrap()];
+    sinks.extend(more_sinks);
     let options = Options {
         images: folder.join("images"),
         pull: None,
@@ -155,7 +196,7 @@ pub(crate) fn run(folder: &Path, alerts: u64, outputs: OutputOptions, notices: &
         enforcement: None,
         record: None,
         logbook: None,
-        sinks: vec![sink::find("file").unwrap().open(&file).unwrap()],
+        sinks,
         outputs: Some(outputs),
         notice: Box::new(move |text| notices.lock().unwrap().push(text.to_owned())),
     };

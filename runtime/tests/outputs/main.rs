@@ -8,6 +8,7 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
     sync::{Arc, Mutex},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -54,32 +55,67 @@ fn set(taken: &Taken) -> BTreeSet<String> {
     taken.lock().unwrap().iter().cloned().collect()
 }
 
+fn to_webhook(bench: &Bench, receiver: &Receiver, pace: Pace) -> OutputOptions {
+    OutputOptions {
+        webhook: Some(format!("{}/alerts", receiver.url)),
+        pace,
+        ..bench.options()
+    }
+}
+
+/// All alerts came; gives how often any of them came.
+fn check_delivered(bench: &Bench, taken: &Taken, alerts: u64, outputs: OutputOptions) -> usize {
+    let summary = bench.run(alerts, outputs);
+    assert_eq!((summary.outputs[0].delivered, summary.outputs[0].waiting), (alerts, 0));
+    assert_eq!(set(taken), bench.file_ids());
+    taken.lock().unwrap().len()
+}
+
 #[test]
-fn a_webhook_that_fails_in_every_way_gets_every_alert() {
+fn a_webhook_that_fails_gets_every_alert_once() {
     let (bench, taken) = (Bench::new(), Taken::default());
     let receiver = hook(&taken, |count| match count % 6 {
         1 => Some(Reply::Json(500, json!({}))),
         2 => Some(Reply::Drop),
-        3 if count < 10 => Some(Reply::Hang),
         4 => Some(Reply::Json(429, json!({}))),
         _ => None,
     });
-    let summary = bench.run(
-        20,
-        OutputOptions {
-            webhook: Some(format!("{}/alerts", receiver.url)),
-            ..bench.options()
-        },
-    );
-    assert_eq!((summary.outputs[0].delivered, summary.outputs[0].waiting), (20, 0));
-    assert_eq!(set(&taken), bench.file_ids());
-    assert_eq!(taken.lock().unwrap().len(), 20, "what was taken is not sent again");
+    let count = check_delivered(&bench, &taken, 20, to_webhook(&bench, &receiver, PACE));
+    assert_eq!(count, 20, "what was taken is not sent again");
     let notices = bench.notices();
     assert!(
         notices.iter().any(|text| text.contains("does not take alerts")),
         "{notices:?}"
     );
     assert!(notices.iter().any(|text| text.contains("works again")), "{notices:?}");
+}
+
+/// What is taken as late as that may be sent again: nobody can tell late from never.
+#[test]
+fn a_webhook_that_hangs_gets_every_alert() {
+    let (bench, taken) = (Bench::new(), Taken::default());
+    let receiver = hook(&taken, |count| matches!(count, 3 | 9).then_some(Reply::Hang));
+    let pace = Pace {
+        request: Duration::from_millis(500),
+        ..PACE
+    };
+    let count = check_delivered(&bench, &taken, 20, to_webhook(&bench, &receiver, pace));
+    assert!(count >= 20);
+}
+
+#[test]
+fn a_webhook_that_is_slow_is_waited_for_alert_by_alert() {
+    let (bench, taken) = (Bench::new(), Taken::default());
+    let pace = Pace {
+        request: Duration::from_millis(600),
+        ..PACE
+    };
+    // All of them take longer than any batch may; each alone does not.
+    let receiver = hook(&taken, |_| {
+        thread::sleep(Duration::from_millis(150));
+        None
+    });
+    check_delivered(&bench, &taken, 20, to_webhook(&bench, &receiver, pace));
 }
 
 #[test]
@@ -125,10 +161,15 @@ fn a_dead_output_holds_up_no_other_and_its_alerts_wait_for_the_next_start() {
         },
         ..bench.options()
     };
-    let summary = bench.run(10, dead);
-    let by_name = |name| summary.outputs.iter().find(|output| output.name == name).unwrap();
-    assert_eq!((by_name("webhook").delivered, by_name("webhook").waiting), (10, 0));
-    assert_eq!((by_name("nats").delivered, by_name("nats").waiting), (0, 10));
+    let seen = Arc::clone(&taken);
+    let summary = bench.run_until(10, dead, move || set(&seen).len() == 10);
+    assert_eq!(
+        set(&taken),
+        bench.file_ids(),
+        "the other output waited for the dead one"
+    );
+    let nats = summary.outputs.iter().find(|output| output.name == "nats").unwrap();
+    assert_eq!((nats.delivered, nats.waiting), (0, 10));
 }
 
 #[test]
@@ -184,7 +225,7 @@ fn child_that_is_killed() {
         webhook: Some("http://127.0.0.1:9/".to_owned()),
         ..output_options(&folder)
     };
-    run(&folder, 4_000, dead, &Arc::default());
+    run(&folder, 4_000, dead, &Arc::default(), Vec::new());
 }
 
 #[test]
