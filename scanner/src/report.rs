@@ -42,6 +42,11 @@ pub trait Report: Sync {
     /// One line for the help text.
     fn summary(&self) -> &'static str;
 
+    /// Whether there is nothing to say in it and its format has no document that says nothing. Then none is written.
+    fn is_silent(&self, _document: &Document<'_>) -> bool {
+        false
+    }
+
     /// Writes the document. Equal input gives equal bytes.
     fn write(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()>;
 }

@@ -64,6 +64,9 @@ def openvex(text):
         vexipy.Document.from_json(text)
     except ValueError as error:
         return [str(error)]
+    # The reader takes what the format's schema does not: a list of statements must not be empty.
+    if not json.loads(text)["statements"]:
+        return ["statements: empty"]
     return []
 
 

@@ -178,6 +178,47 @@ fn what_was_taken_away_can_be_handed_on() {
 }
 
 #[test]
+fn what_has_nothing_to_say_is_no_openvex_document() {
+    let scene = Scene::new();
+    let target = format!("oci:{}", scene.text("image"));
+    let (report, csaf) = (scene.text("report.json"), scene.text("csaf.json"));
+    // Of an earlier scan, in which there was something to say.
+    fs::write(&report, "old").unwrap();
+    let arguments = [
+        "scan",
+        &target,
+        "--skip-vulnerabilities",
+        "-o",
+        &format!("openvex={report}"),
+        "-o",
+        &format!("csaf-vex={csaf}"),
+    ];
+    check(
+        &scene.run(&arguments),
+        0,
+        &["openvex: there is nothing to say", "none is written"],
+    );
+    assert!(!Path::new(&report).exists(), "no document without a statement");
+    assert!(fs::read_to_string(&csaf).unwrap().contains("csaf_base"));
+    let run = scene.run(&["scan", &target, "--skip-vulnerabilities", "-o", "openvex"]);
+    check(&run, 0, &["none is written"]);
+    assert_eq!(run.stdout, "");
+    // A document that takes nothing away leaves nothing to hand on.
+    let idle = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://vex.example/2", "author": "somebody",
+        "timestamp": "2026-11-01T00:00:00Z", "version": 1, "statements": [{"vulnerability": {"name": "CVE-2019-0009"},
+        "products": [{"@id": "pkg:deb/debian/demo"}], "status": "not_affected", "impact_statement": "never was in it"}]});
+    fs::write(scene.path("idle.json"), idle.to_string()).unwrap();
+    let (idle, second) = (scene.text("idle.json"), scene.text("second.json"));
+    check(
+        &scene.run(&["scan", &target, "--vex", &idle, "--vex-output", &second]),
+        0,
+        &["--vex-output: there is nothing to say"],
+    );
+    assert!(!Path::new(&second).exists());
+}
+
+#[test]
 fn a_document_that_cannot_be_believed_waives_nothing() {
     let scene = Scene::new();
     let bare = json!({

@@ -186,7 +186,7 @@ fn what_is_written_is_read_again_and_does_the_same() {
     for (format, written, reason, time) in [
         (
             "openvex",
-            write_openvex(&claims, &sbom(), &header),
+            write_openvex(&claims, &sbom(), &header).unwrap(),
             "vulnerable_code_not_in_execute_path",
             "2024-01-01T00:00:00Z",
         ),
@@ -225,7 +225,7 @@ fn what_is_written_is_read_again_and_does_the_same() {
         assert_eq!(elsewhere.suppressed.is_empty(), is_scoped, "{format}");
     }
     assert_eq!(
-        write_openvex(&claims[..1], &sbom(), &header)["statements"][0]["action_statement"],
+        write_openvex(&claims[..1], &sbom(), &header).unwrap()["statements"][0]["action_statement"],
         "There is no fix of log4j yet."
     );
 }

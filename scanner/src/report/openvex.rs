@@ -19,9 +19,18 @@ impl Report for OpenVex {
         "OpenVEX 0.2.0 statements on what was found and what statements took away"
     }
 
+    /// The schema asks for one statement at least (`minItems` of `statements`).
+    fn is_silent(&self, document: &Document<'_>) -> bool {
+        identity::with_claims(document, |claims, header| {
+            write_openvex(claims, &document.report.sbom, header).is_none()
+        })
+    }
+
     fn write(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
         identity::with_claims(document, |claims, header| {
-            let said = write_openvex(claims, &document.report.sbom, header);
+            let Some(said) = write_openvex(claims, &document.report.sbom, header) else {
+                return Ok(());
+            };
             serde_json::to_writer_pretty(&mut *out, &said)?;
             writeln!(out)
         })

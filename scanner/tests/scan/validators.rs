@@ -72,6 +72,12 @@ fn validate(format: &str, text: &str) -> Option<Result<(), String>> {
 fn check(what: &str, report: &ScanReport, tree: &Tree) {
     for (format, _) in FORMATS {
         let text = written_of(format, report, tree, false);
+        // OpenVEX has no document without a statement.
+        let is_silent = *format == "openvex" && report.matches.as_deref().unwrap_or_default().is_empty();
+        assert_eq!(text.is_empty(), is_silent, "{format} of {what}");
+        if is_silent {
+            continue;
+        }
         if let Some(result) = validate(format, &text) {
             assert_eq!(result, Ok(()), "{format} of {what}");
         }

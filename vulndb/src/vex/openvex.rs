@@ -87,8 +87,8 @@ fn names(one: &Value) -> Vec<String> {
 }
 
 /// An OpenVEX document of what is said of an image's packages: so that whoever scans the same image elsewhere need not
-/// judge again. Without claims it has no statements, which the format's schema does not allow.
-pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_>) -> Value {
+/// judge again. `None`: there is nothing to say, and the format's schema asks for one statement at least.
+pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_>) -> Option<Value> {
     let statements = claims.iter().filter_map(|claim| {
         let package = sbom.packages.get(claim.one.package as usize)?;
         let word = STATUSES
@@ -129,7 +129,7 @@ pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_
     // The same package twice in an image gives the same statement, and a list of statements is a set.
     let mut seen = HashSet::new();
     statements.retain(|statement| seen.insert(statement.to_string()));
-    json!({
+    let document = json!({
         "@context": CONTEXT,
         "@id": header.id,
         "author": header.author,
@@ -137,5 +137,6 @@ pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_
         "version": 1,
         "tooling": concat!("plimsoll ", env!("CARGO_PKG_VERSION")),
         "statements": statements,
-    })
+    });
+    (!statements.is_empty()).then_some(document)
 }

@@ -117,6 +117,7 @@ pub(super) fn write_reports(
             template,
         };
         let written = match &path {
+            _ if output.format.is_silent(&document) => say_nothing(output.format.name(), path.as_deref()),
             Some(path) => write_file(path, output.format, &document),
             None => write_stdout(output.format, &document, platform),
         };
@@ -129,6 +130,17 @@ pub(super) fn write_reports(
         })?;
     }
     Ok(())
+}
+
+/// Says that there is no document; one of an earlier scan must not be taken for this one's.
+pub(super) fn say_nothing(format: &str, path: Option<&Path>) -> io::Result<()> {
+    eprintln!(
+        "{format}: there is nothing to say of this image, and the format has no document without a statement: none is written"
+    );
+    match path.map(std::fs::remove_file) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn write_file(path: &Path, format: &dyn Report, document: &Document<'_>) -> io::Result<()> {

@@ -6,6 +6,7 @@ use plimsoll_model::{Match, Note, NoteKind, Sbom};
 use plimsoll_scanner::{Scan, report::image_names};
 use plimsoll_vulndb::{Suppressed, VexDocument, VexHeader, VexStatus, apply_vex, read_vex, vex_claims, write_openvex};
 
+use super::output::say_nothing;
 use crate::exit::{Exit, Failure};
 
 /// Largest VEX document, bytes.
@@ -100,8 +101,11 @@ impl Vex {
             id: &id,
             now: &now,
         };
-        let document = write_openvex(&vex_claims(&[], taken), &scan.sbom, &header);
-        std::fs::write(path, format!("{document:#}\n")).map_err(|error| {
+        let written = match write_openvex(&vex_claims(&[], taken), &scan.sbom, &header) {
+            Some(document) => std::fs::write(path, format!("{document:#}\n")),
+            None => say_nothing("--vex-output", Some(path)),
+        };
+        written.map_err(|error| {
             let error = anyhow::Error::from(error).context(format!("write {}", path.display()));
             Failure::new(Exit::Target, error, "check that the folder exists and may be written")
         })
