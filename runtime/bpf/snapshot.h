@@ -51,7 +51,9 @@ int on_task(struct bpf_iter__task *ctx)
 /* Each record behind its length. What does not fit into the iterator's buffer is asked for again, both together. */
 INLINE void write_record(struct seq_file *seq, void *record, u64 length)
 {
-	bpf_seq_write(seq, &length, sizeof(length));
+	u64 told = length; /* in memory a bound is forgotten by older verifiers as soon as a helper has seen it */
+
+	bpf_seq_write(seq, &told, sizeof(told));
 	bpf_seq_write(seq, record, length);
 }
 
