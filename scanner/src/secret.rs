@@ -2,6 +2,7 @@
 //! the shape (checksum, structure, randomness) that only a real one has.
 
 pub(crate) mod allow;
+mod keywords;
 mod kinds;
 mod shape;
 
@@ -11,7 +12,6 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex_automata::{
     Anchored, Input,
     nfa::thompson::{
@@ -21,7 +21,10 @@ use regex_automata::{
     util::{captures::Captures, syntax},
 };
 
-use self::shape::Shape;
+use self::{
+    keywords::{Keywords, is_word},
+    shape::Shape,
+};
 use crate::check::Kind;
 
 /// One kind of secret.
@@ -85,7 +88,7 @@ thread_local! {
 }
 
 struct Finder {
-    keywords: AhoCorasick,
+    keywords: Keywords,
     /// For each keyword the kinds that it begins.
     kinds: Vec<(&'static SecretKind, LazyPattern)>,
     of_keyword: Vec<Vec<usize>>,
@@ -108,41 +111,19 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
         }
     }
     Finder {
-        keywords: keywords(&words),
+        keywords: Keywords::new(&words),
         kinds: all,
         of_keyword,
     }
 });
 
-/// All text of an image passes through this: a table with an entry per byte is three times as fast as the compact automaton
-/// that so many words would get, and takes less than a MiB.
-fn keywords(words: &[&str]) -> AhoCorasick {
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(words)
-        .expect("a few hundred short words fit")
-}
-
 /// Finds secrets whose keyword begins within `within`; tells the kind and where in `bytes` the secret itself is.
 pub(crate) fn find(bytes: &[u8], within: Range<usize>, found: &mut dyn FnMut(&'static SecretKind, Range<usize>)) {
     let finder = &*FINDER;
     let mut told: Vec<(&str, Range<usize>)> = Vec::new();
-    for hit in finder.keywords.find_overlapping_iter(&bytes[within.start..]) {
-        let start = within.start + hit.start();
-        if start >= within.end {
-            // Overlapping matches come in the order of their ends; keywords are short.
-            if start > within.end + 64 {
-                break;
-            }
-            continue;
-        }
-        // A keyword within a longer word is another word.
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if start > 0 && is_word(bytes[start - 1]) && is_word(bytes[start]) {
-            continue;
-        }
+    finder.keywords.find(bytes, within, |start, keyword| {
         let window = &bytes[start..bytes.len().min(start + MAX_SECRET_BYTES)];
-        for &index in &finder.of_keyword[hit.pattern().as_usize()] {
+        for &index in &finder.of_keyword[keyword] {
             let (kind, pattern) = &finder.kinds[index];
             let pattern = pattern.get_or_init(|| compile(kind));
             let hit = MEMORY.with_borrow_mut(|memory| memory.find(index, pattern, window));
@@ -162,7 +143,7 @@ pub(crate) fn find(bytes: &[u8], within: Range<usize>, found: &mut dyn FnMut(&'s
                 found(kind, range);
             }
         }
-    }
+    });
 }
 
 /// What may be shown of a secret: four characters of a long one, and how long it is.

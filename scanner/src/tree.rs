@@ -212,7 +212,7 @@ impl Tree {
     /// Says which packages own which files; of several, the one with the smallest index. Gives back those of the claims
     /// whose path is not in the tree. One walk over all files costs less than looking up each.
     pub(crate) fn own<P: AsRef<str>>(&mut self, mut claims: Vec<(P, u32)>) -> Vec<(P, u32)> {
-        claims.sort_by(|a, b| (a.0.as_ref(), a.1).cmp(&(b.0.as_ref(), b.1)));
+        claims.sort_unstable_by(|a, b| (a.0.as_ref(), a.1).cmp(&(b.0.as_ref(), b.1)));
         let mut claims = claims.into_iter().peekable();
         let mut unknown = Vec::new();
         let own = |mut file: ByPath| {

@@ -95,7 +95,8 @@ impl Check for ChangedFiles {
                 if folder == INFO_FOLDER && !installed(package) {
                     continue;
                 }
-                for (path, md5) in md5sums(input.tree.content(&list.path).unwrap_or_default()) {
+                let content = input.tree.unpacked(&list.path).unwrap_or_default();
+                for (path, md5) in md5sums(&content) {
                     let path = match diversions.get(path.as_str()) {
                         Some((to, by)) if by != package => to.clone(),
                         _ => path,

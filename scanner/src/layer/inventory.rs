@@ -238,11 +238,13 @@ impl<'a> Inventory<'a> {
         true
     }
 
-    fn see(&mut self, entry: &FileEntry, digest: Digest, seen: Seen) {
+    fn see(&mut self, entry: &FileEntry, digest: Digest, mut seen: Seen) {
         for note in seen.notes {
             self.note(note.kind, note.subject, note.detail);
         }
         if !seen.sightings.is_empty() {
+            // One is the rule, and they stay until the image is scanned.
+            seen.sightings.shrink_to_fit();
             self.sighted.push(Sighted {
                 path: entry.path.clone(),
                 layer: self.layer,

@@ -8,7 +8,7 @@ pub(crate) mod jar;
 mod secret;
 pub(crate) mod software;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use plimsoll_model::{Digest, FileEntry, Note};
 use serde::{Deserialize, Serialize};
@@ -107,11 +107,17 @@ pub(crate) struct Sightings {
 impl Sightings {
     pub(crate) fn insert(&mut self, sighted: Sighted) {
         self.places.push((sighted.path, sighted.layer, sighted.digest));
-        let all = self.by_digest.entry(sighted.digest).or_default();
-        for sighting in sighted.sightings {
+        match self.by_digest.entry(sighted.digest) {
+            Entry::Vacant(place) => {
+                place.insert(sighted.sightings);
+            }
             // The same content in another layer or at another path.
-            if !all.contains(&sighting) {
-                all.push(sighting);
+            Entry::Occupied(mut known) => {
+                for sighting in sighted.sightings {
+                    if !known.get().contains(&sighting) {
+                        known.get_mut().push(sighting);
+                    }
+                }
             }
         }
     }

@@ -92,6 +92,21 @@ fn an_exchanged_program_is_found() {
     );
 }
 
+/// Lists of real packages are long, and kept packed.
+#[test]
+fn an_exchanged_program_is_found_whatever_else_its_package_has() {
+    let documents = (0..100).map(|number| format!("{MD5}  usr/share/doc/demo/{number}\n"));
+    let sums: String = documents.chain([format!("{MD5}  usr/bin/demo\n")]).collect();
+    let base = debian().file("var/lib/dpkg/info/demo.md5sums", sums).tar();
+    let top = Layer::new()
+        .program("usr/bin/demo", 0o755, "#!/bin/sh\nexec false\n")
+        .tar();
+    let scan = builder::oci(&[Blob::gzip(&base), Blob::gzip(&top)]).scan().unwrap();
+    let found = of_check(&scan.findings, "package-file-changed");
+    let paths: Vec<_> = found.iter().map(|finding| finding.path.as_deref()).collect();
+    assert_eq!(paths, [Some("/usr/bin/demo")]);
+}
+
 #[test]
 fn the_base_image_is_told_by_its_layers() {
     let base = Blob::gzip(&debian().tar());
