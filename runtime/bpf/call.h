@@ -169,7 +169,7 @@ static __attribute__((noinline)) int call_returned(u32 call, u32 shape, struct p
 	struct scratch *scratch;
 	struct call_record *record;
 
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 0;
 	if (shape & ONLY_STDIO_SOCKETS) {
 		struct file *file = result >= 0 && result <= 2 ? file_of(task, result) : NULL;

@@ -36,7 +36,7 @@ INLINE int tell_capability(u32 capability, struct user_namespace *over)
 
 	if (capability > 63 || !(TOLD_CAPABILITIES >> capability & 1) || READ(over, level))
 		return 0;
-	if (!is_contained(task) || !is_wanted(task))
+	if (!is_contained(task) || !is_caller_wanted(task))
 		return 0;
 	key.start_time_ns = task->group_leader->start_boottime;
 	key.exec_id = task->self_exec_id;

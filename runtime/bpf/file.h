@@ -243,7 +243,7 @@ int on_file_open(u64 *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 mode = file->f_mode;
 
-	if ((mode & FMODE_WRITE || reads) && is_wanted(task) && !is_internal(file, mode))
+	if ((mode & FMODE_WRITE || reads) && is_caller_wanted(task) && !is_internal(file, mode))
 		send_open(file, task);
 	return 0;
 }
@@ -255,7 +255,7 @@ int on_file_opened(u64 *ctx)
 	struct file *file = (void *)ctx[3];
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!IS_ERROR(file) && (reads || READ(file, f_mode) & FMODE_WRITE) && is_wanted(task))
+	if (!IS_ERROR(file) && (reads || READ(file, f_mode) & FMODE_WRITE) && is_caller_wanted(task))
 		send_open(file, task);
 	return 0;
 }
@@ -270,7 +270,7 @@ int on_open_returned(struct syscall_exit *ctx)
 	if (fd < 0)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 0;
 	struct fdtable *table = task->files->fdt;
 	struct file **slot = table->fd;

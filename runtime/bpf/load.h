@@ -60,7 +60,7 @@ INLINE bool is_new_load(struct file_record *file, struct inode *program, struct 
 	key.inode = file->inode;
 	key.is_own = file->is_upper_layer || file->is_deleted;
 	key.who = key.is_own ? task->group_leader->start_boottime : READ(program, i_ino);
-	key.where = key.is_own ? task->self_exec_id : cgroup_of(task);
+	key.where = key.is_own ? task->self_exec_id : bpf_get_current_cgroup_id();
 	if (bpf_map_lookup_elem(&known_loads, &key))
 		return false;
 	bpf_map_update_elem(&known_loads, &key, &one, 0);
@@ -119,7 +119,7 @@ INLINE int tell_mapped(struct file *file)
 	struct task_struct *task = bpf_get_current_task_btf();
 
 	/* Whatever rules ask for: the host's programs load libraries all day. */
-	if (!is_contained(task) || !is_wanted(task) || is_executing(task))
+	if (!is_contained(task) || !is_caller_wanted(task) || is_executing(task))
 		return 0;
 	return mapped(number_of(file));
 }

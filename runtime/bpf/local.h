@@ -44,7 +44,7 @@ INLINE bool is_new_local(struct unix_sock *peer, struct unix_address *address, s
 	struct inode *program = READ(exe, f_inode);
 
 	key.who = READ(program, i_ino);
-	key.where = cgroup_of(task);
+	key.where = bpf_get_current_cgroup_id();
 	if (bpf_map_lookup_elem(&known_locals, &key))
 		return false;
 	bpf_map_update_elem(&known_locals, &key, &one, 0);
@@ -60,7 +60,7 @@ INLINE void tell_local(struct sock *sock)
 	struct unix_address *address;
 	u64 length; /* 64 bits wide, so that the verifier sees its bound */
 
-	if (!is_contained(task) || !is_wanted(task))
+	if (!is_contained(task) || !is_caller_wanted(task))
 		return;
 	address = READ(peer, addr);
 	length = READ(address, len);

@@ -147,7 +147,7 @@ INLINE struct policy *find_policy(struct task_struct *task, u64 exec_id)
 
 	if (policy)
 		return policy;
-	cgroup = cgroup_of(task);
+	cgroup = bpf_get_current_cgroup_id();
 	policy = bpf_map_lookup_elem(&container_policies, &cgroup);
 	/* The runtime's own processes are in the cgroup before they are in the container. */
 	return policy && policy->mount_namespace == task->nsproxy->mnt_ns->ns.inum ? policy : NULL;

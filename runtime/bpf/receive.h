@@ -49,7 +49,7 @@ INLINE int received(struct sock *sock, struct msghdr *message, s32 result)
 	struct socket_object *socket = &record.socket;
 	const void *name;
 
-	if (result < 0 || !is_wanted(task))
+	if (result < 0 || !is_caller_wanted(task))
 		return 0;
 	socket->family = READ(sock, __sk_common.skc_family);
 	socket->protocol = READ(sock, sk_protocol);
@@ -91,7 +91,7 @@ INLINE int received_from(struct bpf_sock_addr *ctx, struct receive_record *recor
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct bpf_sock *sock = ctx->sk;
 
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 1;
 	record->socket.protocol = ctx->protocol;
 	record->socket.remote_port = host_order(ctx->user_port);

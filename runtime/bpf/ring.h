@@ -165,7 +165,7 @@ __attribute__((noinline)) int ring_request(u64 asked)
 	u8 operation;
 	u32 call;
 
-	if (!EXISTS(request, cmd) || !is_wanted(task))
+	if (!EXISTS(request, cmd) || !is_caller_wanted(task))
 		return 0;
 	operation = READ(request, opcode);
 	if (operation == OP_OPENAT || operation == OP_OPENAT2)

@@ -80,13 +80,18 @@ INLINE bool is_contained(struct task_struct *task)
 	return mounts && mounts != host_mounts;
 }
 
+INLINE bool is_heeded(u64 cgroup)
+{
+	return !bpf_map_lookup_elem(&ignored_cgroups, &cgroup);
+}
+
 INLINE bool is_wanted(struct task_struct *task)
 {
-	if (!containers_only)
-		return true;
-	if (!is_contained(task))
-		return false;
-	u64 cgroup = cgroup_of(task);
+	return !containers_only || (is_contained(task) && is_heeded(cgroup_of(task)));
+}
 
-	return !bpf_map_lookup_elem(&ignored_cgroups, &cgroup);
+/* The same of the current task, which is cheaper. */
+INLINE bool is_caller_wanted(struct task_struct *task)
+{
+	return !containers_only || (is_contained(task) && is_heeded(bpf_get_current_cgroup_id()));
 }

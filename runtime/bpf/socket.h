@@ -46,7 +46,7 @@ INLINE int peer4(struct bpf_sock_addr *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 1;
 	*(u32 *)record.ip = ctx->user_ip4;
 	record.family = AF_INET;
@@ -60,7 +60,7 @@ INLINE int peer6(struct bpf_sock_addr *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 1;
 	copy_ip6(&record, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
 	record.family = AF_INET6;
@@ -110,7 +110,7 @@ int on_sendmsg4(struct bpf_sock_addr *ctx)
 {
 	struct peer_key key = {};
 
-	if (!is_wanted(bpf_get_current_task_btf()))
+	if (!is_caller_wanted(bpf_get_current_task_btf()))
 		return 1;
 	key.socket = bpf_get_socket_cookie(ctx);
 	*(u32 *)key.ip = ctx->user_ip4;
@@ -124,7 +124,7 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 	struct peer_key key = {};
 	u32 *ip = (u32 *)key.ip;
 
-	if (!is_wanted(bpf_get_current_task_btf()))
+	if (!is_caller_wanted(bpf_get_current_task_btf()))
 		return 1;
 	key.socket = bpf_get_socket_cookie(ctx);
 	ip[0] = ctx->user_ip6[0];
@@ -141,7 +141,7 @@ int on_post_bind4(struct bpf_sock *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 1;
 	*(u32 *)record.ip = ctx->src_ip4;
 	record.family = AF_INET;
@@ -157,7 +157,7 @@ int on_post_bind6(struct bpf_sock *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct address_record record = {};
 
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 1;
 	copy_ip6(&record, ctx->src_ip6[0], ctx->src_ip6[1], ctx->src_ip6[2], ctx->src_ip6[3]);
 	record.family = AF_INET6;
@@ -184,7 +184,7 @@ INLINE int tell_failed(const void *address, bool is_users, u16 protocol, s32 res
 	struct address_record record = {};
 	u8 bytes[24] = {};
 
-	if (!has_failed(result) || (has_policies && result == -EPERM) || !is_wanted(task))
+	if (!has_failed(result) || (has_policies && result == -EPERM) || !is_caller_wanted(task))
 		return 0;
 	/* struct sockaddr_in: port at 2, address at 4; struct sockaddr_in6: address at 8. */
 	if (is_users)
@@ -261,7 +261,7 @@ int on_sock_state(u64 *ctx)
 	if ((int)ctx[1] != TCP_CLOSE || (int)ctx[2] != TCP_LISTEN)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!is_wanted(task))
+	if (!is_caller_wanted(task))
 		return 0;
 	fill_listening(&record, sock);
 	send_address(&record, KIND_LISTEN, task);
