@@ -1,15 +1,20 @@
 //! What was needed to start and is needed no more: memory that was freed, and pages of the program itself.
 
-use std::{env, fs, os::unix::ffi::OsStrExt as _};
+use std::{env, ffi::CStr, fs, os::unix::ffi::OsStrExt as _, ptr};
 
-/// Gives freed memory back to the system: reading the kernel's types and scan reports takes tens of megabytes for a moment,
-/// and the allocator keeps what it once had.
+use tikv_jemalloc_sys::mallctl;
+
+/// All arenas at once (jemalloc(3), `MALLCTL_ARENAS_ALL`).
+const PURGE_ALL: &CStr = c"arena.4096.purge";
+
+/// Gives freed memory back to the system: reading the kernel's types and scan reports takes tens of megabytes for a moment. The
+/// allocator does so by itself while it is asked for more; threads that only wait do not ask.
 #[allow(unsafe_code)]
 pub(crate) fn give_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: takes no pointer; the allocator locks itself.
-    unsafe {
-        libc::malloc_trim(0);
+    // SAFETY: the name is a C string, and a command that takes and gives no value wants no pointers; the allocator locks itself.
+    let code = unsafe { mallctl(PURGE_ALL.as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
+    if code != 0 {
+        tracing::debug!(code, "the allocator keeps what is free");
     }
 }
 
