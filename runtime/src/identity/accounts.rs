@@ -17,6 +17,7 @@ use std::{
         mpsc::sync_channel,
     },
     thread,
+    time::Duration,
 };
 
 use plimsoll_model::{Accounts, Group, User};
@@ -27,8 +28,8 @@ use crate::limits::{
     MAX_ACCOUNT_BYTES, MAX_ACCOUNT_FILE_BYTES, MAX_ACCOUNTS, MAX_PROC_FILE_BYTES, MAX_STUCK_READS, READ_PATIENCE,
 };
 
-/// Reads that never came back.
-static STUCK: AtomicUsize = AtomicUsize::new(0);
+/// Reads that have not come back.
+static OPEN_READS: AtomicUsize = AtomicUsize::new(0);
 
 /// Of the machine itself.
 pub(crate) fn of_host() -> Accounts {
@@ -43,20 +44,32 @@ pub(crate) fn of_host() -> Accounts {
 
 /// Of the container that a process is in; `None` when it has none, or does not say in time.
 pub(crate) fn of_process(pid: i32) -> Option<Accounts> {
-    if STUCK.load(Ordering::Relaxed) >= MAX_STUCK_READS {
+    let accounts = give_up_after(READ_PATIENCE, move || read_through(pid).ok());
+    if accounts.is_none() {
+        tracing::debug!(pid, "a container's users are not known");
+    }
+    accounts.flatten()
+}
+
+/// Reads on a thread of its own; `None` when that takes too long, or too many reads hang already. One that comes back in the
+/// end, on a busy machine, makes room for others.
+fn give_up_after<T: Send + 'static>(patience: Duration, read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    if OPEN_READS.load(Ordering::Relaxed) >= MAX_STUCK_READS {
         return None;
     }
     let (sender, receiver) = sync_channel(1);
-    let read = move || {
+    let run = move || {
+        let found = read();
+        OPEN_READS.fetch_sub(1, Ordering::Relaxed);
         // Nobody waits any more when it took too long.
-        let _ = sender.send(read_through(pid).ok());
+        let _ = sender.send(found);
     };
-    thread::Builder::new().name("accounts".to_owned()).spawn(read).ok()?;
-    receiver.recv_timeout(READ_PATIENCE).unwrap_or_else(|_| {
-        STUCK.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(pid, "a container's users could not be read in time");
-        None
-    })
+    OPEN_READS.fetch_add(1, Ordering::Relaxed);
+    if thread::Builder::new().name("accounts".to_owned()).spawn(run).is_err() {
+        OPEN_READS.fetch_sub(1, Ordering::Relaxed);
+        return None;
+    }
+    receiver.recv_timeout(patience).ok()
 }
 
 /// Whether a process has a root of its own: before its engine has changed it, it looks at ours.
@@ -198,5 +211,21 @@ mod tests {
         fs::remove_file(etc.join("passwd")).unwrap();
         rustix::fs::mkfifoat(CWD, etc.join("passwd"), Mode::RWXU).unwrap();
         assert!(read_in(&open(), "etc/passwd").is_err());
+    }
+
+    #[test]
+    fn a_read_that_hangs_is_given_up_and_counts_until_it_comes_back() {
+        let (release, released) = sync_channel::<()>(0);
+        let hanging = move || {
+            let _ = released.recv();
+            "late"
+        };
+        assert_eq!(give_up_after(Duration::ZERO, hanging), None);
+        assert!(OPEN_READS.load(Ordering::Relaxed) >= 1);
+        assert_eq!(give_up_after(Duration::from_secs(60), || "at once"), Some("at once"));
+        drop(release);
+        while OPEN_READS.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
     }
 }
