@@ -246,6 +246,14 @@ fn a_document_that_cannot_be_believed_waives_nothing() {
 #[test]
 fn explain_says_what_stands_behind_a_row() {
     let scene = Scene::new();
+    // As CISA publishes its decision points, of this fault.
+    let decided = include_str!("../../fuzz/corpus/feed-ssvc/sound").replace("CVE-2024-3018", "CVE-2024-0001");
+    fs::write(scene.path("CVE-2024-0001.json"), decided).unwrap();
+    check(
+        &scene.run(&["db", "import", &scene.text("CVE-2024-0001.json")]),
+        0,
+        &["ssvc"],
+    );
     scene.scan(&[]);
     let report = scene.text("report.json");
     let run = scene.run(&["explain", "CVE-2024-0001", "--report", &report]);
@@ -260,9 +268,13 @@ fn explain_says_what_stands_behind_a_row() {
             "dpkg",
             "update to 1.0-2",
             "debian",
+            "SSVC         exploitation none, automatable no, technical impact partial (CISA)",
         ],
     );
     assert!(!run.stdout.contains("CVE-2024-0002"), "{run:?}");
+    // What nobody decided is not said.
+    let run = scene.run(&["explain", "CVE-2024-0002", "--report", &report]);
+    assert!(run.code == Some(0) && !run.stdout.contains("SSVC"), "{run:?}");
     check(
         &scene.run(&["explain", "demo", "--report", &report]),
         0,
