@@ -227,11 +227,7 @@ fn files_put_onto_standard_streams_are_nobodys_business() {
     let script =
         "open(F, '<', '/etc/passwd'); syscall(33, fileno(F), 0); socket(U, 1, 1, 0); syscall(33, fileno(U), 1)";
     let pid = spawn(Command::new("/usr/bin/perl").args(["-e", script]));
-    let events = watch.collect_until(
-        "the exit",
-        |event| event.task.pid.cast_unsigned() == pid,
-        |event| matches!(event.kind, RawKind::Exit { .. }),
-    );
+    let events = watch.life_of(pid);
     let calls = events.iter().filter(|event| matches!(event.kind, RawKind::Call(_)));
     assert_eq!(calls.count(), 0);
 }

@@ -129,11 +129,7 @@ fn a_connection_in_progress_has_not_failed() {
         listener.local_addr().unwrap().port()
     );
     let pid = spawn(Command::new("/usr/bin/perl").args(["-e", &script]));
-    let events = watch.collect_until(
-        "the exit",
-        |event| event.task.pid.cast_unsigned() == pid,
-        |event| matches!(event.kind, RawKind::Exit { .. }),
-    );
+    let events = watch.life_of(pid);
     let failed = events
         .iter()
         .filter(|event| matches!(event.kind, RawKind::ConnectFailed { .. }));

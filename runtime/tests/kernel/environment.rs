@@ -1,10 +1,10 @@
-//! Environments of programs as far as rules name their variables, and cgroups that processes are put into.
+//! Environments of programs as far as rules name their variables.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use plimsoll_runtime::raw::{RawEvent, RawKind};
 
-use crate::watch::{Watch, run, spawn};
+use crate::watch::{Watch, spawn};
 
 /// What is told of a program with this environment, for a rule with this condition: right before its exec.
 fn told(condition: &str, variables: &[(&str, &str)]) -> Option<Vec<String>> {
@@ -64,30 +64,4 @@ fn a_long_environment_is_cut_and_says_so() {
         told[1].len()
     );
     assert!((8_192..=16_384).contains(&told[1].len()), "{}", told[1].len());
-}
-
-#[test]
-fn a_process_that_is_put_into_a_cgroup_says_so_before_it_acts() {
-    let Some(mut watch) = Watch::everything() else { return };
-    let Some(root) = watch.cgroup_root() else { return };
-    let name = format!("plimsoll-enter-{}", std::process::id());
-    let folder = root.join(&name);
-    fs::create_dir(&folder).unwrap();
-    let id = {
-        use std::os::unix::fs::MetadataExt as _;
-        fs::metadata(&folder).unwrap().ino()
-    };
-    let script = r#"echo $$ > "$1/cgroup.procs"; exec /bin/true"#;
-    run(Command::new("/bin/sh").args(["-c", script, "sh"]).arg(&folder));
-    fs::remove_dir(&folder).unwrap();
-    let events = watch.collect_until(
-        "the exec in the cgroup",
-        |event| event.task.cgroup_id == id,
-        |event| matches!(event.kind, RawKind::Exec { .. }),
-    );
-    let entered = RawKind::CgroupEntered {
-        cgroup_id: id,
-        path: format!("/{name}"),
-    };
-    assert_eq!(events.first().map(|event| &event.kind), Some(&entered), "{events:?}");
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use plimsoll_model::FileAccess;
 use plimsoll_runtime::{
-    raw::{RawEvent, RawKind},
+    raw::RawKind,
     sensor::{Kernel, Mechanism, Need, Needs, plan},
 };
 
@@ -12,11 +12,7 @@ use crate::watch::{Watch, rules, spawn};
 
 /// Paths that a process opened, in order, with those as it wrote them.
 fn opens(watch: &mut Watch, pid: u32) -> Vec<(String, Option<String>, FileAccess)> {
-    let events = watch.collect_until(
-        "the exit",
-        |event: &RawEvent| event.task.pid.cast_unsigned() == pid,
-        |event| matches!(event.kind, RawKind::Exit { .. }),
-    );
+    let events = watch.life_of(pid);
     events
         .into_iter()
         .filter_map(|event| match event.kind {

@@ -81,10 +81,6 @@ fn what_the_host_loads_is_nobodys_business() {
     let library = folder.path().join("ours.so");
     fs::copy(some_library(), &library).unwrap();
     let pid = spawn(Command::new("/bin/true").env("LD_PRELOAD", &library));
-    let events = watch.collect_until(
-        "the exit",
-        |event| event.task.pid.cast_unsigned() == pid,
-        |event| matches!(event.kind, RawKind::Exit { .. }),
-    );
+    let events = watch.life_of(pid);
     assert!(!events.iter().any(|event| matches!(event.kind, RawKind::Load { .. })));
 }

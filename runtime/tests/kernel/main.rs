@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod cgroups;
 mod datagrams;
 mod death;
 mod environment;

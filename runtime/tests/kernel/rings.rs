@@ -44,11 +44,7 @@ fn told(conditions: &[&str], script: &str) -> Option<(Vec<RawEvent>, String, Wat
     let path = std::fs::canonicalize(&folder).unwrap().to_str().unwrap().to_owned();
     let script = format!("use IO::Handle; {RING} {script}");
     let pid = spawn(Command::new("/usr/bin/perl").args(["-e", &script]).current_dir(&folder));
-    let events = watch.collect_until(
-        "the exit",
-        |event| event.task.pid.cast_unsigned() == pid,
-        |event| matches!(event.kind, RawKind::Exit { .. }),
-    );
+    let events = watch.life_of(pid);
     match events.last().unwrap().kind {
         RawKind::Exit { status: 0 } => Some((events, path, watch)),
         RawKind::Exit { status } if status == 99 << 8 => {

@@ -15,7 +15,7 @@ use plimsoll_runtime::{
     sensor::{Mechanism, Need},
 };
 
-use crate::watch::{Watch, run, spawn};
+use crate::watch::{Watch, is_exec_of, run, spawn};
 
 fn scratch_folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -25,10 +25,6 @@ fn copy_of(program: &str, to: PathBuf) -> PathBuf {
     fs::copy(program, &to).unwrap();
     fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
     to
-}
-
-pub(crate) fn is_exec_of(pid: u32) -> impl Fn(&RawEvent) -> bool {
-    move |event| event.task.pid.cast_unsigned() == pid && matches!(event.kind, RawKind::Exec { .. })
 }
 
 #[test]

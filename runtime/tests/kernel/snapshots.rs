@@ -1,20 +1,17 @@
-//! What was there before the sensors: processes of a snapshot and their sockets, and cgroups before anybody is in them.
+//! What was there before the sensors: processes of a snapshot, and their sockets.
 
 use std::{
     fs,
     io::Read as _,
     net::{SocketAddr, TcpListener, TcpStream},
-    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    os::fd::OwnedFd,
     process::{Child, Command, Stdio},
 };
 
 use plimsoll_model::{CallObject, SystemCall, Transport};
-use plimsoll_runtime::raw::{RawEvent, RawKind};
+use plimsoll_runtime::raw::RawKind;
 
-use crate::{
-    sensors::is_exec_of,
-    watch::{Watch, run},
-};
+use crate::watch::{Watch, is_exec_of};
 
 #[test]
 fn a_snapshot_names_processes_as_events_do() {
@@ -55,32 +52,6 @@ fn a_snapshot_names_processes_as_events_do() {
     );
 }
 
-#[test]
-fn a_cgroup_is_announced_before_anybody_is_in_it() {
-    let Some(mut watch) = Watch::everything() else { return };
-    let Some(root) = watch.cgroup_root() else { return };
-    let name = format!("plimsoll-test-{}", std::process::id());
-    let folder = root.join(&name);
-    fs::create_dir(&folder).unwrap();
-    let id = fs::metadata(&folder).unwrap().ino();
-    let script = r#"echo $$ > "$1/cgroup.procs"; exec /bin/true"#;
-    run(Command::new("/bin/sh").args(["-c", script, "sh"]).arg(&folder));
-    fs::remove_dir(&folder).unwrap();
-    let events = watch.collect_until(
-        "an exec in the cgroup",
-        |event| event.task.cgroup_id == id || matches!(event.kind, RawKind::CgroupMade { .. }),
-        |event| event.task.cgroup_id == id && matches!(event.kind, RawKind::Exec { .. }),
-    );
-    let made = RawKind::CgroupMade {
-        cgroup_id: id,
-        path: format!("/{name}"),
-    };
-    assert!(
-        events.iter().any(|event| event.kind == made),
-        "{made:?} is not in {events:?}"
-    );
-}
-
 /// A process in a mount namespace of its own, as containers have, with these for its standard input and output.
 fn contained(input: OwnedFd, output: OwnedFd) -> Child {
     let mut child = Command::new("unshare")
@@ -105,9 +76,7 @@ fn end(mut child: Child) {
 fn told_of(watch: &mut Watch, child: Child) -> Vec<RawKind> {
     let pid = child.id();
     end(child);
-    let is_its = |event: &RawEvent| event.task.pid.cast_unsigned() == pid;
-    let events = watch.collect_until("the end", is_its, |event| matches!(event.kind, RawKind::Exit { .. }));
-    let kinds = events.into_iter().map(|event| event.kind);
+    let kinds = watch.life_of(pid).into_iter().map(|event| event.kind);
     kinds
         .filter(|kind| matches!(kind, RawKind::Listen { .. } | RawKind::Call(_)))
         .collect()

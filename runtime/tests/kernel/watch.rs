@@ -130,6 +130,12 @@ impl Watch {
         }
     }
 
+    /// What the process that has this pid did, up to its end.
+    pub(crate) fn life_of(&mut self, pid: u32) -> Vec<RawEvent> {
+        let is_its = |event: &RawEvent| event.task.pid.cast_unsigned() == pid;
+        self.collect_until("the exit", is_its, |event| matches!(event.kind, RawKind::Exit { .. }))
+    }
+
     /// Takes what has arrived, without waiting long.
     pub(crate) fn drain(&mut self, kept: &mut Vec<RawEvent>, keep: impl Fn(&RawEvent) -> bool) {
         self.eyes
@@ -209,6 +215,11 @@ pub(crate) fn rules(conditions: &[&str]) -> RuleSet {
     RuleSet::load(&[file])
         .unwrap_or_else(|errors| panic!("{errors:?}"))
         .rules
+}
+
+/// The exec of the process that has this pid.
+pub(crate) fn is_exec_of(pid: u32) -> impl Fn(&RawEvent) -> bool {
+    move |event| event.task.pid.cast_unsigned() == pid && matches!(event.kind, RawKind::Exec { .. })
 }
 
 /// Runs a command to its end, whatever it says; returns the pid that it had.
