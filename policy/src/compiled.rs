@@ -119,6 +119,14 @@ impl CompiledProfile {
                 .any(|program| matches_program(program, process))
     }
 
+    /// Whether this process runs a program of the chain with which the image's entrypoint begins.
+    pub(crate) fn is_entry(&self, process: &Process) -> bool {
+        self.profile
+            .entrypoint
+            .iter()
+            .any(|program| matches_program(program, process))
+    }
+
     /// Whether these are the arguments of the image's health check.
     pub fn is_health_check(&self, args: &[String]) -> bool {
         self.health_check.iter().any(|vector| {

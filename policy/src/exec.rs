@@ -34,6 +34,7 @@ pub(crate) fn judge(case: &Case<'_>, process: &Process, filename: &str, entry: E
         (_, Phase::Probe) if entry == Entry::Outside => Judgement::Expected,
         // Whoever runs a container may give it another command; phases and everything after are judged.
         (Entry::First, _) => Judgement::NotJudged,
+        (Entry::Inside, Phase::Entrypoint) if runs_another_command(case, process) => Judgement::NotJudged,
         (_, Phase::Session) => {
             session(case, process).map_or(Judgement::NotJudged, |one| Judgement::Deviates(vec![one]))
         }
@@ -49,6 +50,26 @@ fn unexpected(case: &Case<'_>, process: &Process) -> Judgement {
     let mut deviation = case.deviation(DeviationKind::UnexpectedExec, Verb::Exec, &act, against);
     deviation.allow = Some(case.allow(Action::Exec(identify(process))));
     Judgement::Deviates(vec![deviation])
+}
+
+/// Whether the container was started with a command that is not the image's own: an init container, `run redis sh -c …`. An
+/// image's entry scripts hand it on as it was given (`exec "$@"`), so it is the tail of the first program's arguments; where
+/// the entrypoint was replaced, it is the first program itself. What the image expects of its own start says nothing of it.
+fn runs_another_command(case: &Case<'_>, process: &Process) -> bool {
+    let is_known = |one: &Process| case.profile.is_main(one) || case.profile.is_entry(one);
+    let is_first = |one: &&Process| one.container_pid == 1 && one.cgroup_id == process.cgroup_id;
+    let Some(first) = case.subject.lineage().find(is_first) else {
+        return false;
+    };
+    // Only an entry script, or what it runs under, hands on; what comes later may end in the same words by chance.
+    let is_given = |one: &Process, by: &Process| {
+        let is_tail = one.args.len() < first.args.len() && first.args.ends_with(&one.args);
+        is_tail && !one.args.is_empty() && !is_known(one) && is_known(by)
+    };
+    let mut lineage = case.subject.lineage();
+    !is_known(first)
+        || is_given(process, case.subject)
+        || lineage.any(|one| one.parent.as_deref().is_some_and(|parent| is_given(one, parent)))
 }
 
 /// Somebody is in the container: the program that came in, and whatever it starts.

@@ -246,3 +246,71 @@ fn a_container_of_plain_runc_is_known_by_its_name_and_judged_by_rules() {
     left.retain(|alert| alert.container_id.as_deref() == Some(plain.name.as_str()));
     assert!(left.is_empty(), "{left:#?}");
 }
+
+/// A pod of podman's, removed when dropped.
+struct Pod(String);
+
+impl Pod {
+    fn podman(arguments: &[&str]) -> String {
+        let output = container::podman().args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(output.status.success(), "podman {arguments:?}: {output:?}");
+        text
+    }
+
+    fn create() -> Self {
+        let name = format!("plimsoll-test-pod-{}", std::process::id());
+        Self::podman(&["pod", "create", "--infra=false", "--name", &name]);
+        Self(name)
+    }
+
+    /// Makes one of its containers; gives its id.
+    fn add(&self, options: &[&str], command: &[&str]) -> String {
+        let start = ["create", "--pod", &self.0];
+        let image = ["localhost/plimsoll-demo/redis:latest"];
+        Self::podman(&[&start, options, &image, command].concat())
+    }
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        let _ = container::podman().args(["pod", "rm", "--force", &self.0]).output();
+    }
+}
+
+#[test]
+fn an_init_container_runs_its_own_command_in_its_entrypoint_and_the_pod_then_serves() {
+    let name = "an_init_container_runs_its_own_command_in_its_entrypoint_and_the_pod_then_serves";
+    let Some(stage) = prepare(name, "docker-archive:redis.docker.tar") else {
+        return;
+    };
+    let mount = format!("{}:/acts:ro", stage.acts());
+    let agent = stage.agent();
+    let pod = Pod::create();
+    let work = "id -u; redis-cli --version; echo ready >/data/state";
+    let through_the_script = pod.add(&["--init-ctr=always"], &["sh", "-c", work]);
+    let replaced = pod.add(&["--init-ctr=always", "--entrypoint", "/bin/sh"], &["-c", work]);
+    let drop_and_run = "cp /acts/payload /tmp/kinsing && /tmp/kinsing";
+    let bad = pod.add(&["--init-ctr=always", "--volume", &mount], &["sh", "-c", drop_and_run]);
+    let server = Container {
+        id: pod.add(&[], &[]),
+        name: "server".to_owned(),
+    };
+    Pod::podman(&["pod", "start", &pod.0]);
+    server.wait_for(&["redis-cli", "PING"], "PONG").unwrap();
+
+    let alert = agent.next_alert(&bad).unwrap();
+    assert_eq!(alert.rule, "exec-not-in-image", "{alert:#?}");
+    assert_eq!(alert.phase, Some(Phase::Entrypoint), "{alert:#?}");
+    server.exec(&["sh", "-c", "id"]).unwrap();
+    let session = agent.next_alert(&server.id).unwrap();
+    assert_eq!(session.phase, Some(Phase::Session), "{session:#?}");
+    let (mut left, _) = agent.stop().unwrap();
+    left.retain(|alert| {
+        let id = alert.container_id.as_deref().unwrap_or_default();
+        [&through_the_script, &replaced, &bad, &server.id]
+            .iter()
+            .any(|known| *known == id)
+    });
+    assert!(left.is_empty(), "{left:#?}");
+}

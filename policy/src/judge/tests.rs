@@ -310,6 +310,59 @@ fn only_a_persons_word_lets_a_foreign_file_run() {
 }
 
 #[test]
+fn a_command_that_is_not_the_images_own_is_not_held_against_its_entrypoint() {
+    const ENTRY: &str = "/entry.sh";
+    let first = |exe: &str, args: &[&str]| {
+        Arc::new(Process {
+            container_pid: 1,
+            ..process(exe, args)
+        })
+    };
+    let judged = |subject: &Arc<Process>, to: Process| {
+        let entry = Program {
+            path: DASH.into(),
+            applet: Some(Applet::Script(ENTRY.to_owned())),
+        };
+        let profile = Profile {
+            entrypoint: vec![entry],
+            facets: vec![closed(Verb::Exec, Phase::Entrypoint)],
+            ..profile()
+        };
+        let kind = EventKind::Exec {
+            previous: Arc::clone(subject),
+            filename: to.exe.clone(),
+        };
+        let known = files(&[DASH, REDIS, "/usr/bin/id"]);
+        verdict(profile, &known, &event(to, Phase::Entrypoint, kind), Entry::Inside)
+    };
+    // The entry script hands the command on; so does a program that waits for its child.
+    let script = first(DASH, &["/bin/sh", ENTRY, "sh", "-c", "id"]);
+    assert_eq!(judged(&script, process(DASH, &["sh", "-c", "id"])), "open");
+    let given = Arc::new(child_of(&script, DASH, &["sh", "-c", "id"]));
+    assert_eq!(judged(&given, child_of(&given, "/usr/bin/id", &["id"])), "open");
+    // The script runs something of its own accord.
+    assert_eq!(
+        judged(&script, child_of(&script, DASH, &["sh", "-c", "curl"])),
+        "unexpected-exec"
+    );
+    let other = Arc::new(child_of(&script, DASH, &["sh", "-c", "curl"]));
+    assert_eq!(
+        judged(&other, child_of(&other, "/usr/bin/id", &["id"])),
+        "unexpected-exec"
+    );
+    // The entrypoint was replaced.
+    let replaced = first(DASH, &["sh", "-c", "id"]);
+    assert_eq!(judged(&replaced, child_of(&replaced, "/usr/bin/id", &["id"])), "open");
+    // What the image does not hold is told all the same, and so is what the main program starts.
+    assert_eq!(
+        judged(&replaced, child_of(&replaced, "/tmp/x", &["/tmp/x"])),
+        "exec-not-in-image"
+    );
+    let server = first(REDIS, &["redis-server"]);
+    assert_eq!(judged(&server, child_of(&server, DASH, &["sh"])), "unexpected-exec");
+}
+
+#[test]
 fn coming_in_from_outside_is_a_session_unless_it_is_the_health_check() {
     let known = files(&[DASH]);
     let judged = |phase, entry| {

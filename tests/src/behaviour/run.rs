@@ -300,9 +300,15 @@ fn judge_attack(
     };
 }
 
-/// How foreign attack scripts say themselves that the target did not let them.
+/// How foreign attack scripts say themselves that the target did not let them, and how runc says that the image has no such
+/// program.
 fn is_refusal(answer: &str) -> bool {
-    answer.contains("sandbox_blocked") || answer.contains("sandbox_intact")
+    let words = [
+        "sandbox_blocked",
+        "sandbox_intact",
+        "executable file not found in $PATH",
+    ];
+    words.iter().any(|words| answer.contains(words))
 }
 
 /// Whether something fired since then, and each of these rules or deviations among it.
