@@ -27,6 +27,7 @@ pub const PARSERS: &[Parser] = &[
         &[],
     ),
     ("feed-kev", |b| read("kev", "kev.json", b), &[]),
+    ("feed-nvd", |b| read("nvd", "nvd.json", b), &[]),
     ("feed-oracle", |b| read("oracle", "elsa.xml", b), &[]),
     ("feed-osv", |b| read("osv", "all.json", b), &[]),
     ("feed-pypa", |b| read("pypa", "PYSEC-2026-1.yaml", b), &[]),
@@ -42,7 +43,7 @@ pub const PARSERS: &[Parser] = &[
         &[],
     ),
     ("feed-tracker", |b| read("ubuntu_tracker", "CVE-2026-1000", b), &[]),
-    ("feed-ubuntu", |b| read("ubuntu", "USN-1-1.json", b), &[]),
+    ("feed-ubuntu", |b| read("ubuntu", "CVE-2026-1.json", b), &[]),
     ("versions", versions, &[]),
     (
         "cvss-vector",

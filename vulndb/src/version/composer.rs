@@ -32,12 +32,24 @@ impl Scheme for Composer {
     }
 }
 
-/// The name of the branch that `dev-main` is.
+/// The name of the branch that `dev-main` is, without what it is an alias of and its stability: as `VersionParser` reads
+/// `dev-main@dev as 1.0`.
 fn branch(text: &str) -> Option<&str> {
-    let text = text.trim();
+    let text = text.trim().split(" as ").next()?;
+    let text = match text.rsplit_once('@') {
+        Some((name, "dev" | "alpha" | "beta" | "RC" | "stable")) => name,
+        _ => text,
+    };
+    if matches!(text, "master" | "trunk" | "default") {
+        return Some(text);
+    }
     let (start, name) = text.split_at_checked("dev-".len())?;
     (start.eq_ignore_ascii_case("dev-") && !name.is_empty()).then_some(name)
 }
+
+/// Numbers of a version, and of one that is a date.
+const MAX_NUMBERS: usize = 4;
+const MAX_DATE_NUMBERS: usize = 9;
 
 /// Missing numbers are 0.
 fn compare_lists(a: &[String], b: &[String]) -> Ordering {
@@ -80,15 +92,21 @@ fn parse(text: &str) -> Result<Version, Fault> {
             if rest.starts_with(['x', '*']) && !numbers.is_empty() {
                 // `2.1.x-dev` is the newest of its branch.
                 rest = &rest[1..];
-                numbers.push("9999999".to_owned());
+                numbers.resize(numbers.len().max(MAX_NUMBERS - 1) + 1, "9999999".to_owned());
             }
             break;
         }
         numbers.push(digits.to_owned());
+        // `2010-01-02-10-20-30.5` is a date with a time and a number.
+        let most = if numbers[0].len() == "2010".len() {
+            MAX_DATE_NUMBERS
+        } else {
+            MAX_NUMBERS
+        };
         // A point goes on only before a number; `1.0.beta` has a stability there.
         let goes_on = |after: &str| after.starts_with(|c: char| c.is_ascii_digit() || c == 'x' || c == '*');
         match rest.strip_prefix(['.', '-', '_']) {
-            Some(after) if goes_on(after) && (rest.starts_with('.') || numbers.len() < 4) => rest = after,
+            Some(after) if goes_on(after) && (rest.starts_with('.') || numbers.len() < most) => rest = after,
             _ => break,
         }
     }

@@ -1,21 +1,8 @@
 //! Package URLs: the table of purl-spec's own tests.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use std::path::Path;
-
 use plimsoll_vulndb::Purl;
 
-fn shared(file: &str) -> Option<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data/versions")
-        .join(file);
-    let text = std::fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("SKIPPED: {} is absent", path.display());
-    }
-    text
-}
+use crate::shared;
 
 /// Rows of the table of package URLs that no reader can agree with, with the reason.
 const MALFORMED_PURLS: &[(&str, &str)] = &[
