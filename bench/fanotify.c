@@ -1,10 +1,12 @@
 /*
  * Marks the file system that holds FOLDER and reads what fanotify tells of it, until its input ends; says how much.
  *
- *   fanotify FOLDER open      opens and closes after writing, as identifiers of files (no descriptor for each event)
+ *   fanotify FOLDER open      opens and closes after writing
  *   fanotify FOLDER write     closes after writing only
  *
- * FAN_OPEN does not say for what a file was opened, so that writing is known at the close, and not before.
+ * FAN_OPEN does not say for what a file was opened, so that writing is known at the close, and not before. An overlay, which
+ * is what containers have, cannot be marked for identifiers of files (no file handles to decode: EOPNOTSUPP), so there each
+ * event is an open descriptor; its path would be one more readlink, which is not made here.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,6 +15,18 @@
 #include <string.h>
 #include <sys/fanotify.h>
 #include <unistd.h>
+
+/* The queue, or -1. */
+static int mark(unsigned int report, unsigned long mask, const char *folder)
+{
+	int queue = fanotify_init(FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_NONBLOCK | report, O_RDONLY);
+
+	if (queue >= 0 && fanotify_mark(queue, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, AT_FDCWD, folder)) {
+		close(queue);
+		return -1;
+	}
+	return queue;
+}
 
 int main(int count, char **arguments)
 {
@@ -25,8 +39,10 @@ int main(int count, char **arguments)
 		return 2;
 	if (!strcmp(arguments[2], "open"))
 		mask |= FAN_OPEN;
-	queue = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_UNLIMITED_QUEUE | FAN_NONBLOCK, O_RDONLY);
-	if (queue < 0 || fanotify_mark(queue, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, AT_FDCWD, arguments[1])) {
+	queue = mark(FAN_REPORT_DFID_NAME, mask, arguments[1]);
+	if (queue < 0)
+		queue = mark(0, mask, arguments[1]);
+	if (queue < 0) {
 		perror("fanotify");
 		return 1;
 	}
@@ -42,6 +58,8 @@ int main(int count, char **arguments)
 
 			for (; FAN_EVENT_OK(event, length); event = FAN_EVENT_NEXT(event, length)) {
 				told++;
+				if (event->fd >= 0)
+					close(event->fd);
 				overflows += !!(event->mask & FAN_Q_OVERFLOW);
 			}
 		}
