@@ -7,7 +7,7 @@ mod reach;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use plimsoll_model::{Match, Package, ScanReport};
+use plimsoll_model::{FixState, Match, Package, ScanReport};
 use plimsoll_vulndb::{
     Background, Comparison, Database, Error, SearchRow, SeverityBasis, compare_evidence, default_path,
 };
@@ -169,6 +169,8 @@ fn match_text(one: &Match, report: &ScanReport, background: Option<&Background>)
     block.line("because", &comparison_text(one));
     let fix = match &one.fixed_version {
         Some(version) => format!("update to {version}"),
+        // That it is affected is why it is here.
+        None if matches!(one.fix_state, FixState::Affected | FixState::Unknown) => "no fixed version yet".to_owned(),
         None => format!("no fixed version: {}", db::word(one.fix_state)?),
     };
     block.line("fix", &fix);
