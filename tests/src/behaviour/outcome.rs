@@ -159,7 +159,11 @@ impl ImageOutcome {
             let line = format!("{}\t{kind}\t{name}\t{verdict}\t{latency}\t{why}", self.name);
             line.trim_end().to_owned()
         };
-        self.acts.iter().map(line).chain(self.failure.clone()).collect()
+        let failure = self
+            .failure
+            .iter()
+            .map(|why| format!("{}: ended early: {why}", self.name));
+        self.acts.iter().map(line).chain(failure).collect()
     }
 
     /// What went wrong, a line each; empty when normal work was silent and every attack was flagged.

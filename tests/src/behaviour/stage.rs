@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -27,6 +28,9 @@ const ACT_SECONDS: &str = "240";
 /// Addresses that every container has on its loopback interface, so that dialling them leaves nothing: a public one and
 /// a private one.
 const ADDRESSES: &[&str] = &["203.0.113.7/32", "10.77.0.1/32"];
+
+/// Containers that this process has started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A running container with what its acts need.
 #[derive(Debug)]
@@ -57,7 +61,9 @@ impl Stage {
             pid: None,
             ready: (spec.ready.clone(), spec.says.clone()),
         };
-        let container = format!("plimsoll-behaviour-{name}-{}", std::process::id());
+        // Two rows may be of one image at the same time.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let container = format!("plimsoll-behaviour-{name}-{}-{number}", std::process::id());
         let mount = format!("{}:/acts:ro", acts.display());
         let output = podman()
             .args(["run", "--detach", "--name", &container, "--volume", &mount])
