@@ -4,6 +4,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 use crate::repository;
 
 /// Longest wait for anything that must happen.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A running container.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ pub fn podman() -> Command {
 impl Container {
     /// Starts an image of the demo (`redis`) with podman's options and the container's own arguments.
     pub fn start(image: &str, options: &[&str], arguments: &[&str]) -> anyhow::Result<Self> {
-        let name = format!("plimsoll-test-{image}-{}", std::process::id());
+        let name = own_name(image);
         let output = podman()
             .args(["run", "--detach", "--name", &name])
             .args(options)
@@ -119,7 +120,7 @@ impl PlainContainer {
         let image = format!("localhost/plimsoll-demo/{image}:latest");
         let bundle = tempfile::tempdir()?;
         let container = Self {
-            name: format!("plimsoll-test-plain-{}", std::process::id()),
+            name: own_name("plain"),
             image: image.clone(),
             bundle,
         };
@@ -161,6 +162,13 @@ impl Drop for PlainContainer {
         let _ = Command::new("runc").args(["delete", "--force", &self.name]).output();
         let _ = podman().args(["image", "unmount", &self.image]).output();
     }
+}
+
+/// A name that no other container has, of this test run or of another.
+fn own_name(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("plimsoll-test-{what}-{}-{number}", std::process::id())
 }
 
 fn text(output: &Output) -> anyhow::Result<String> {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::machine;
 
 /// Longest wait for an engine to answer.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A running engine.
 #[derive(Debug)]

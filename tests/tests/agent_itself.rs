@@ -135,9 +135,10 @@ fn the_unit_grants_what_the_agent_keeps_and_no_more() {
     assert!(text.lines().any(|line| line == "NoNewPrivileges=yes"), "{text}");
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// The port that metrics are served at: the system chose one that nobody uses.
+fn metrics_port(agent: &Agent) -> u16 {
+    let (_, rest) = agent.ready_line().split_once("metrics at http://127.0.0.1:").unwrap();
+    rest.split('/').next().unwrap().parse().unwrap()
 }
 
 fn get(port: u16, request: &str) -> String {
@@ -150,7 +151,7 @@ fn get(port: u16, request: &str) -> String {
 
 /// Repeats until `look` gives something.
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
     loop {
         if let Some(found) = look() {
             return found;
@@ -163,11 +164,11 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 #[test]
 fn metrics_are_what_prometheus_own_tool_takes() {
     let Some(stage) = Stage::new("metrics") else { return };
-    let port = free_port();
     let agent = stage.agent(
         "evt.type=execve and proc.exepath=HERE/one",
-        &["--metrics", &format!("127.0.0.1:{port}")],
+        &["--metrics", "127.0.0.1:0"],
     );
+    let port = metrics_port(&agent);
     assert!(Command::new(stage.program("one")).status().unwrap().success());
     agent.find_alert(|alert| alert.rule == "ours").unwrap();
     let answer = wait_for("the rule's match", || {
@@ -335,7 +336,7 @@ fn what_was_open_before_the_agent_has_its_name() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let script =
-        format!("exec 5<>/dev/tcp/127.0.0.1/{port}; echo connected; read -r go; exec 0<&5; echo done; sleep 600");
+        format!("exec 5<>/dev/tcp/127.0.0.1/{port}; echo connected; read -r go; exec 0<&5; echo done; exec sleep 600");
     let mut child = Command::new("bash")
         .args(["-c", &script])
         .stdin(Stdio::piped())

@@ -17,7 +17,7 @@ use plimsoll_runtime::{
     confine, images,
     meter::Listeners,
     output::{OutputError, OutputOptions, Pace, ServerOptions},
-    sensor::{Kernel, Needs, plan},
+    sensor::{Kernel, Needs, Plan, plan},
     sink::{self, Sink, SinkOptions},
 };
 
@@ -107,6 +107,9 @@ pub(crate) struct Arguments {
     /// Replay a recording, of --record or of Falco (.scap), instead of watching this machine
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
+    /// Name of this node in alerts; default: the host's name, in a replay the recorded one
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
     #[command(flatten)]
     logbook: logbook::LogbookArguments,
     #[command(flatten)]
@@ -115,9 +118,6 @@ pub(crate) struct Arguments {
     enforcement: enforce::EnforcementArguments,
     #[command(flatten)]
     meter: top::MeterArguments,
-    /// Name of this node in alerts; default: the host's name, in a replay the recorded one
-    #[arg(long, value_name = "NAME")]
-    node: Option<String>,
 }
 
 #[derive(clap::Subcommand)]
@@ -195,14 +195,11 @@ fn watch(options: Options, sources: Sources, listeners: Listeners) -> Result<Sum
     // Before any thread is started: what runs already would keep its capabilities.
     let confinement = confine::confine();
     let plan = plan(&Needs::wanted_by(options.rules.wants()), &Kernel::probe());
-    if plan.ways().next().is_none() && !is_root() {
-        let error = anyhow::anyhow!("attach sensors: this user may not load BPF programs");
-        return Err(Failure::new(
-            Exit::Target,
-            error,
-            "run as root; --replay FILE judges a recording as anybody",
-        ));
-    }
+    may_load(
+        &plan,
+        "attach sensors",
+        "run as root; --replay FILE judges a recording as anybody",
+    )?;
     for entry in plan
         .entries
         .iter()
@@ -216,7 +213,14 @@ fn watch(options: Options, sources: Sources, listeners: Listeners) -> Result<Sum
     for failure in &confinement.failures {
         eprintln!("notice: {failure}");
     }
+    if !options.images.is_dir() {
+        let folder = options.images.display();
+        eprintln!("notice: there is no folder {folder} of scan reports yet: without them only rules judge containers");
+    }
     let (folder, rules) = (options.images.display().to_string(), options.rules.rules().len());
+    let metrics = listeners
+        .metrics_address()
+        .map_or_else(String::new, |address| format!("; metrics at http://{address}/metrics"));
     let stop = Arc::new(AtomicBool::new(false));
     let (wake, rule_changes) = reload::start(sources)?;
     handle_signals(Arc::clone(&stop), wake)?;
@@ -229,11 +233,20 @@ fn watch(options: Options, sources: Sources, listeners: Listeners) -> Result<Sum
         listeners,
     };
     let summary = agent::run_controlled(options, plan, controls, || {
-        eprintln!("ready: {rules} rules, scan reports from {folder}");
+        eprintln!("ready: {rules} rules, scan reports from {folder}{metrics}");
         manager.tell("READY=1");
     });
     manager.tell("STOPPING=1");
     summary.map_err(explain)
+}
+
+/// A user who may not load programs is told that, and not what the kernel said to each of them.
+fn may_load(plan: &Plan, what: &str, hint: &'static str) -> Result<(), Failure> {
+    if plan.ways().next().is_some() || is_root() {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("{what}: this user may not load BPF programs");
+    Err(Failure::new(Exit::Target, error, hint))
 }
 
 fn is_root() -> bool {
@@ -242,6 +255,7 @@ fn is_root() -> bool {
 
 fn doctor() -> Result<Exit, Failure> {
     let plan = plan(&Needs::all(), &Kernel::probe());
+    may_load(&plan, "try this kernel's sensors", "run as root")?;
     print!("{plan}\n{}", confine::outlook());
     Ok(match plan.is_complete() {
         true => Exit::Go,
@@ -279,7 +293,11 @@ fn open_sinks(arguments: &Arguments) -> Result<Vec<Box<dyn Sink>>, Failure> {
     kinds
         .map(|kind| {
             kind.open(&options).map_err(|error| {
-                let context = anyhow::Error::new(error).context(format!("open alert sink `{}`", kind.name()));
+                let what = match &options.path {
+                    Some(path) if kind.name() == "file" => format!("open alert file {}", path.display()),
+                    _ => format!("open alert sink `{}`", kind.name()),
+                };
+                let context = anyhow::Error::new(error).context(what);
                 Failure::new(Exit::Usage, context, "name a file in a folder that you may write to")
             })
         })

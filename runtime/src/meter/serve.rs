@@ -73,6 +73,11 @@ impl Listeners {
         Ok((Self { socket, metrics }, problem))
     }
 
+    /// Where metrics are served: of port 0, the port that the system chose. `None`: nowhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
+
     /// Answers from now on. The threads end with the process; the socket goes when the returned value does.
     pub(crate) fn start(self, vitals: &SharedVitals) -> io::Result<Served> {
         let about = About {

@@ -22,6 +22,8 @@ const MAX_READING_BYTES: u64 = 4 << 20;
 /// An agent that does not answer for so long is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const START: &str = "start `plimsoll agent`, or name its folder with --run";
+
 /// What an agent tells of itself.
 #[derive(clap::Args)]
 #[command(next_help_heading = "What it costs")]
@@ -118,8 +120,14 @@ fn find(run: &Path, pid: Option<u32>) -> Result<PathBuf, Failure> {
     if let Some(pid) = pid {
         return Ok(run.join(format!("agent-{pid}.sock")));
     }
-    let found = fs::read_dir(run).with_context(|| format!("look for a running agent in {}", run.display()));
-    let found = found.map_err(|error| Failure::new(Exit::Target, error, "run as root, beside a running agent"))?;
+    let found = fs::read_dir(run).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => START,
+            _ => "run as root, beside a running agent",
+        };
+        let error = anyhow::Error::from(error).context(format!("look for a running agent in {}", run.display()));
+        Failure::new(Exit::Target, error, hint)
+    })?;
     let mut sockets: Vec<PathBuf> = found
         .flatten()
         .map(|entry| entry.path())
@@ -131,11 +139,7 @@ fn find(run: &Path, pid: Option<u32>) -> Result<PathBuf, Failure> {
         [one] => Ok(one.clone()),
         [] => {
             let error = anyhow::anyhow!("find a running agent: none answers in {}", run.display());
-            Err(Failure::new(
-                Exit::Target,
-                error,
-                "start `plimsoll agent`, or name its folder with --run",
-            ))
+            Err(Failure::new(Exit::Target, error, START))
         }
         several => {
             let names: Vec<String> = several
