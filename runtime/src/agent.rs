@@ -44,7 +44,9 @@ mod watch;
 mod tests;
 
 use delivery::Delivery;
-use open::{boot_id, boot_offset_ns_now, node_name, open_images, open_more_images, open_outputs, vitals_of};
+use open::{
+    boot_id, boot_offset_ns_now, first_vitals, node_name, open_images, open_more_images, open_outputs, vitals_of,
+};
 use reload::{NewRules, Reloader};
 use run::Run;
 
@@ -147,7 +149,7 @@ pub fn run_controlled(
     let is_learning = options.logbook.as_ref().is_some_and(|logbook| logbook.learn.is_some());
     let logbook = options.logbook.map(|logbook| Saver::open(logbook, &node, true));
     let tells_all = options.record.is_some() || is_learning;
-    let vitals = vitals_of(&plan);
+    let vitals = first_vitals(&plan, logbook.as_ref().map(|(_, logbook, _)| logbook));
     let (outputs, desk) = open_outputs(options.outputs.as_ref(), &node, &vitals)?;
     let puller = open_more_images(options.pull, &desk, &mut images, &mut notes)?;
     let (sender, inputs) = sync_channel(MAX_BATCHES);

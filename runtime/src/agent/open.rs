@@ -12,6 +12,7 @@ use plimsoll_model::Note;
 use super::AgentError;
 use crate::{
     images::{Images, PullOptions, Puller, ReportSource},
+    logbook::Logbook,
     output::{OutputError, OutputOptions, Outputs, ReportDesk, SharedVitals, Vitals},
     sensor::Plan,
 };
@@ -52,6 +53,15 @@ pub(super) fn vitals_of(plan: &Plan) -> SharedVitals {
         sensors: sensors_of(plan),
         ..Vitals::default()
     };
+    vitals
+}
+
+/// The same, and what earlier runs have written down of what images use: a server may not have been told.
+pub(super) fn first_vitals(plan: &Plan, logbook: Option<&Logbook>) -> SharedVitals {
+    let vitals = vitals_of(plan);
+    if let Some(logbook) = logbook {
+        vitals.lock().usage = Arc::new(logbook.usage().images);
+    }
     vitals
 }
 
