@@ -1,11 +1,14 @@
 //! Layers for lazy pulling: eStargz (a gzip member for each file, a table of contents last) and zstd:chunked (frames, and
 //! tables in skippable frames) are layers like all others.
 
-use std::io::Write as _;
+use std::{
+    collections::BTreeMap,
+    io::{Read as _, Write as _},
+};
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 
-use crate::builder::{Blob, Layer, listing, oci};
+use crate::builder::{Blob, Layer, file, listing, oci};
 
 /// Pieces that each are compressed on their own.
 fn pieces(tar: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -70,4 +73,44 @@ fn members_frames_and_tables_make_no_difference() {
         .tar();
     let found = oci(&[Blob::gzip(&own)]).scan().unwrap();
     assert!(listing(&found).contains_key("/stargz.index.json"));
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/chunked/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What the tools that write such layers wrote of one folder; `fixtures/chunked/README.md` says which and how.
+#[test]
+fn layers_of_the_tools_that_write_them_hold_what_was_packed() {
+    let program = file(b"#!/bin/sh\nexec true\n");
+    let packed = [
+        ("/etc", "directory"),
+        ("/etc/long", &file("x".repeat(9000).as_bytes())),
+        ("/etc/os-release", &file(b"ID=debian\nVERSION_ID=\"12\"\n")),
+        ("/usr", "directory"),
+        ("/usr/bin", "directory"),
+        ("/usr/bin/alias", "link:demo"),
+        ("/usr/bin/demo", &program),
+        ("/usr/bin/hard", &program),
+    ];
+    let expected: BTreeMap<String, String> = packed.map(|(path, what)| (path.to_owned(), what.to_owned())).into();
+    let inflated = |name: &str, bytes: &[u8]| -> Vec<u8> {
+        let mut tar = Vec::new();
+        match name.ends_with("zst") {
+            true => zstd::stream::copy_decode(bytes, &mut tar).unwrap(),
+            false => drop(MultiGzDecoder::new(bytes).read_to_end(&mut tar).unwrap()),
+        }
+        tar
+    };
+    for (name, kind) in [("skopeo.tar.zst", "tar+zstd"), ("estargz.tar.gz", "tar+gzip")] {
+        let bytes = fixture(name);
+        let tar = inflated(name, &bytes);
+        let media_type = format!("application/vnd.oci.image.layer.v1.{kind}");
+        let found = oci(&[Blob::of(&media_type, &tar, bytes)]).scan().unwrap();
+        assert_eq!(listing(&found), expected, "{name}");
+        let incomplete: Vec<_> = found.notes.iter().filter(|note| note.makes_incomplete()).collect();
+        assert!(incomplete.is_empty(), "{name}: {incomplete:?}");
+        assert_eq!(found.sbom.os.unwrap().version_id, "12", "{name}");
+    }
 }
