@@ -364,8 +364,10 @@ fn an_open_on_an_overlay_is_told_once() {
         |event| matches!(&event.kind, RawKind::Open { .. }),
         |event| matches!(&event.kind, RawKind::Open { path, .. } if path.ends_with("/merged/last")),
     );
+    let ours = events.last().unwrap().task.mount_namespace;
     let opens: Vec<_> = events
         .iter()
+        .filter(|event| event.task.mount_namespace == ours)
         .filter_map(|event| match &event.kind {
             // The kernel's own copying opens files with other paths: a container never asked for them.
             RawKind::Open { path, created, .. } if !path.starts_with("/proc") => Some((PathBuf::from(path), *created)),
