@@ -3,7 +3,7 @@
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
 // The kernel defines umount2(2) under the name `umount`.
-const BLIND_TO: &str = "paths are read from the caller's memory when the call returns";
+const BLIND_TO: &str = "paths as they were before the caller changed them: they are read when the call returns";
 
 const WAYS: &[Way] = &[
     Way {

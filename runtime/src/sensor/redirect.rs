@@ -2,7 +2,7 @@
 
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
-const BLIND_TO: &str = "IPv4 and IPv6 only; descriptors other than 0, 1 and 2";
+const BLIND_TO: &str = "sockets of other families than IPv4 and IPv6; descriptors other than 0, 1 and 2";
 
 const WAYS: &[Way] = &[
     Way {

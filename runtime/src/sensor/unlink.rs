@@ -2,7 +2,7 @@
 
 use super::{Hook, Mechanism, Need, Program, Sensor, Way};
 
-const BLIND_TO: &str = "paths are read from the caller's memory when the call returns";
+const BLIND_TO: &str = "paths as they were before the caller changed them: they are read when the call returns";
 
 const WAYS: &[Way] = &[
     Way {
