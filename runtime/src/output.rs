@@ -27,6 +27,8 @@ pub(crate) use spool::{Kind, read_records};
 pub(crate) use vitals::{Depth, SharedVitals, Vitals};
 
 pub use spool::Record;
+#[cfg(test)]
+pub(crate) use spool::sample;
 
 /// Every kind.
 pub const ALL: &[&dyn OutputKind] = &[&server::Server, &webhook::Webhook, &nats::Nats];

@@ -64,13 +64,54 @@ impl Clock {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::*;
+    use plimsoll_model::FollowUp;
 
-    static OFFSET: AtomicU64 = AtomicU64::new(0);
+    use super::*;
+    use crate::{
+        agent::{delivery::Parcel, run::parcel},
+        alert::Told,
+        output::sample,
+        pipeline::Output,
+    };
+
     const HOUR_NS: u64 = 3_600_000_000_000;
+
+    /// Times of an alert and of what follows from it, as they are handed out.
+    fn handed_out(clock: &Clock, is_new: bool) -> (u64, u64) {
+        let mut alert = sample("a");
+        alert.time_ns = 20 * HOUR_NS;
+        alert.follow_ups.push(FollowUp {
+            time_ns: 21 * HOUR_NS,
+            observed: "connect".to_owned(),
+            rules: Vec::new(),
+        });
+        let told = match is_new {
+            true => Told::New(Box::new(alert)),
+            false => Told::Changed(Box::new(alert)),
+        };
+        match parcel(Output::Told(told), clock) {
+            Some(Parcel::Alert(alert)) if is_new => (alert.time_ns, alert.follow_ups[0].time_ns),
+            Some(Parcel::Changed(alert)) if !is_new => (alert.time_ns, alert.follow_ups[0].time_ns),
+            _ => panic!("an alert is handed out as what it is"),
+        }
+    }
+
+    #[test]
+    fn alerts_and_their_follow_ups_have_the_time_that_people_read() {
+        static OFFSET: AtomicU64 = AtomicU64::new(0);
+        let mut clock = Clock::start(0, || OFFSET.load(Ordering::Relaxed));
+        for (set_to, expected) in [(0, (20, 21)), (3, (23, 24)), (1, (21, 22))] {
+            OFFSET.store(set_to * HOUR_NS, Ordering::Relaxed);
+            clock.look();
+            let expected = (expected.0 * HOUR_NS, expected.1 * HOUR_NS);
+            assert_eq!(handed_out(&clock, true), expected);
+            assert_eq!(handed_out(&clock, false), expected);
+        }
+    }
 
     #[test]
     fn a_clock_that_is_set_is_said_and_moves_alerts_but_not_what_is_waited_for() {
+        static OFFSET: AtomicU64 = AtomicU64::new(0);
         let now = || OFFSET.load(Ordering::Relaxed);
         let set = |offset: u64| OFFSET.store(offset, Ordering::Relaxed);
         set(10 * HOUR_NS);
