@@ -151,6 +151,9 @@ impl ImageOutcome {
                 .collect();
             let why = match &act.verdict {
                 Verdict::Unseen(reason) | Verdict::Unjudged(reason) | Verdict::NotRun(reason) => reason.clone(),
+                Verdict::Refused | Verdict::Missed | Verdict::Broken if told.is_empty() => {
+                    act.answer.lines().next().unwrap_or_default().chars().take(80).collect()
+                }
                 _ if told.is_empty() => String::new(),
                 _ => format!("{})", told.join("); ")),
             };

@@ -244,10 +244,6 @@ fn run_step(
                 (None, Some(reason)) => Some(Verdict::Unjudged(reason.clone())),
                 (None, None) => None,
             };
-            let silence = silence.or_else(|| {
-                let reason = "its own file expects no detection".to_owned();
-                step.expects_nothing.then_some(Verdict::Unseen(reason))
-            });
             judge_attack(&mut outcome, step, silence, has_worked, &stage.id, (watch, from));
         }
     }
@@ -296,6 +292,7 @@ fn judge_attack(
         {
             Verdict::Refused
         }
+        (false, None) if step.expects_nothing => Verdict::Unseen("its own file expects no detection".to_owned()),
         (false, None) => Verdict::Missed,
     };
 }
