@@ -252,7 +252,10 @@ struct Pod(String);
 
 impl Pod {
     fn podman(arguments: &[&str]) -> String {
-        let output = container::podman().args(arguments).output().unwrap();
+        let output = container::podman()
+            .args(arguments)
+            .output()
+            .expect("podman is installed");
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         assert!(output.status.success(), "podman {arguments:?}: {output:?}");
         text
