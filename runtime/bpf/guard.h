@@ -95,16 +95,24 @@ int guard_exec(u64 *ctx)
 	return -EPERM;
 }
 
-/* A refused change of a file: told as an open for writing that failed. */
-INLINE void send_refused_write(struct path path, struct inode *inode, u32 flags, struct task_struct *task)
+/*
+ * A refused change of a file: told as an open for writing that failed. Not inline: older verifiers add up the stacks of all
+ * that a program calls, and the search for a refusal needs most of what there is.
+ */
+static __attribute__((noinline)) int send_refused_write(struct dentry *dentry, struct vfsmount *mount, struct inode *inode,
+							u32 flags)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct fs_struct *fs = task->fs;
 	struct scratch *scratch = take_scratch();
+	struct path path = {};
 
 	if (!scratch) {
 		count_lost(KIND_OPEN);
-		return;
+		return 0;
 	}
+	path.dentry = dentry;
+	path.mnt = mount;
 	struct open_record *record = &scratch->open;
 
 	fill_head(&record->head, KIND_OPEN, task);
@@ -116,6 +124,7 @@ INLINE void send_refused_write(struct path path, struct inode *inode, u32 flags,
 	record->path_flags = append_path(scratch, path, read_path(&fs->root), &record->path_length);
 	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), true);
 	give_back(scratch);
+	return 0;
 }
 
 __attribute__((noinline)) int must_refuse_write(u64 dentry, u64 mount)
@@ -136,7 +145,7 @@ INLINE int refuse_write(struct path path, struct inode *inode, u32 flags)
 {
 	if (!must_refuse_write(number_of(path.dentry), number_of(path.mnt)))
 		return 0;
-	send_refused_write(path, inode, flags, bpf_get_current_task_btf());
+	send_refused_write(path.dentry, path.mnt, inode, flags);
 	return -EPERM;
 }
 
