@@ -10,6 +10,7 @@ use plimsoll_vulndb::{
     VexHeader, VexOutcome, VexStatus, apply_vex, read_vex, vex_claims, write_csaf_vex, write_cyclonedx_vex,
     write_openvex,
 };
+use serde_json::json;
 
 const LOG4J: &str = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1";
 const SPRING: &str = "pkg:maven/org.springframework/spring-core@5.3.0";
@@ -293,4 +294,28 @@ fn members(archive: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
         offset = start + size.div_ceil(512) * 512;
         Some((name, &archive[start..start + size]))
     })
+}
+
+#[test]
+fn what_is_said_alike_of_several_packages_is_one_statement() {
+    let header = VexHeader {
+        product: IMAGE,
+        author: "tests",
+        id: "urn:uuid:6ba7b810-9dad-41d1-80b4-00c04fd430c8",
+        now: "2024-02-01T00:00:00Z",
+    };
+    let (matches, sbom) = (matches(), sbom());
+    let document = write_openvex(&vex_claims(&matches, &[]), &sbom, &header).unwrap();
+    let statements = document["statements"].as_array().unwrap();
+    let said: Vec<_> = statements
+        .iter()
+        .map(|one| (&one["vulnerability"]["name"], &one["products"][0]["subcomponents"]))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (&json!("CVE-2021-44228"), &json!([{"@id": LOG4J}, {"@id": SPRING}])),
+            (&json!("CVE-2022-22965"), &json!([{"@id": SPRING}])),
+        ]
+    );
 }

@@ -1,6 +1,6 @@
 //! OpenVEX (<https://github.com/openvex/spec>, 0.0.1 and 0.2.0) in and out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 
 use plimsoll_model::Sbom;
 use serde_json::{Value, json};
@@ -89,46 +89,32 @@ fn names(one: &Value) -> Vec<String> {
 /// An OpenVEX document of what is said of an image's packages: so that whoever scans the same image elsewhere need not
 /// judge again. `None`: there is nothing to say, and the format's schema asks for one statement at least.
 pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_>) -> Option<Value> {
-    let statements = claims.iter().filter_map(|claim| {
-        let package = sbom.packages.get(claim.one.package as usize)?;
-        let word = STATUSES
-            .into_iter()
-            .find(|(_, status)| *status == claim.status)
-            .map_or("under_investigation", |(word, _)| word);
+    // What is said alike of several packages, as of all that one source makes, is one statement.
+    let mut order: Vec<(Value, BTreeSet<&str>)> = Vec::new();
+    let mut places = HashMap::new();
+    for claim in claims {
+        let Some(package) = sbom.packages.get(claim.one.package as usize) else {
+            continue;
+        };
+        let statement = said(claim, header);
         // A package without a URL cannot be named as a part: the image is what is meant.
-        let components = match package.purl.as_str() {
-            "" => json!({"@id": header.product}),
-            purl => json!({"@id": header.product, "subcomponents": [{"@id": purl}]}),
-        };
-        let vulnerability = &claim.one.vulnerability;
-        let mut statement = json!({
-            "vulnerability": {"name": vulnerability.id, "aliases": unique(&vulnerability.aliases)},
-            "products": [components],
-            "status": word,
+        let key = (statement.to_string(), package.purl.is_empty());
+        let place = *places.entry(key).or_insert_with(|| {
+            order.push((statement, BTreeSet::new()));
+            order.len() - 1
         });
-        let mut set = |name: &str, value: &str| {
-            if !value.is_empty() {
-                statement[name] = json!(value);
-            }
-        };
-        set("timestamp", claim.timestamp);
-        match claim.status {
-            VexStatus::Affected => {
-                set("action_statement", &claim.action());
-                set("status_notes", claim.impact);
-            }
-            VexStatus::NotAffected => {
-                set("justification", claim.justification_word().unwrap_or_default());
-                set("impact_statement", &claim.reason());
-            }
-            VexStatus::Fixed | VexStatus::UnderInvestigation => set("status_notes", claim.impact),
+        order[place]
+            .1
+            .extend((!package.purl.is_empty()).then_some(package.purl.as_str()));
+    }
+    let statements = order.into_iter().map(|(mut statement, parts)| {
+        if !parts.is_empty() {
+            let parts: Vec<Value> = parts.into_iter().map(|purl| json!({"@id": purl})).collect();
+            statement["products"][0]["subcomponents"] = json!(parts);
         }
-        Some(statement)
+        statement
     });
-    let mut statements: Vec<Value> = statements.collect();
-    // The same package twice in an image gives the same statement, and a list of statements is a set.
-    let mut seen = HashSet::new();
-    statements.retain(|statement| seen.insert(statement.to_string()));
+    let statements: Vec<Value> = statements.collect();
     let document = json!({
         "@context": CONTEXT,
         "@id": header.id,
@@ -139,4 +125,36 @@ pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_
         "statements": statements,
     });
     (!statements.is_empty()).then_some(document)
+}
+
+/// What a claim says of the image, without the package.
+fn said(claim: &VexClaim<'_>, header: &VexHeader<'_>) -> Value {
+    let word = STATUSES
+        .into_iter()
+        .find(|(_, status)| *status == claim.status)
+        .map_or("under_investigation", |(word, _)| word);
+    let vulnerability = &claim.one.vulnerability;
+    let mut statement = json!({
+        "vulnerability": {"name": vulnerability.id, "aliases": unique(&vulnerability.aliases)},
+        "products": [{"@id": header.product}],
+        "status": word,
+    });
+    let mut set = |name: &str, value: &str| {
+        if !value.is_empty() {
+            statement[name] = json!(value);
+        }
+    };
+    set("timestamp", claim.timestamp);
+    match claim.status {
+        VexStatus::Affected => {
+            set("action_statement", &claim.action());
+            set("status_notes", claim.impact);
+        }
+        VexStatus::NotAffected => {
+            set("justification", claim.justification_word().unwrap_or_default());
+            set("impact_statement", &claim.reason());
+        }
+        VexStatus::Fixed | VexStatus::UnderInvestigation => set("status_notes", claim.impact),
+    }
+    statement
 }
