@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     io::Read,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc,
     thread,
@@ -13,7 +13,7 @@ use std::{
 use crate::repository;
 
 /// Longest that any run of the command may take in a test: nothing may hang, whatever it is given.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub fn plimsoll() -> Command {
 /// Runs `plimsoll` with these arguments to its end.
 ///
 /// # Panics
-/// When it does not end within a minute.
+/// When it does not end within [`LIMIT`].
 pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Run {
     let mut command = plimsoll();
     command.args(arguments);
@@ -72,10 +72,45 @@ pub fn scan(target: &str, arguments: &[&str]) -> Run {
     run(["scan", target, "--skip-vulnerabilities"].iter().chain(arguments))
 }
 
+/// Runs `plimsoll`, which must do what it was asked for.
+///
+/// # Panics
+/// When it does not end with exit code 0 within [`LIMIT`].
+pub fn done(arguments: &[&str]) -> Run {
+    let run = run(arguments);
+    assert_eq!(run.code, Some(0), "{arguments:?}: {run:?}");
+    run
+}
+
+/// Runs `plimsoll`, which must refuse with this exit code, say these words and what to do, and not by a bug of ours.
+///
+/// # Panics
+/// When it does otherwise.
+pub fn refused(arguments: &[&str], code: i32, words: &[&str]) {
+    let run = run(arguments);
+    assert_eq!(run.code, Some(code), "{arguments:?}: {run:?}");
+    for word in words.iter().chain(&["hint: "]) {
+        assert!(
+            run.stderr.contains(word),
+            "{arguments:?} does not say `{word}`: {run:?}"
+        );
+    }
+    assert!(!run.stderr.contains("panicked"), "{arguments:?}: {run:?}");
+}
+
+/// A JSON document that a run has written.
+///
+/// # Panics
+/// When it is not there, or no JSON.
+pub fn written(path: impl AsRef<Path>) -> serde_json::Value {
+    let bytes = std::fs::read(path).expect("it was written");
+    serde_json::from_slice(&bytes).expect("it is JSON")
+}
+
 /// Runs a prepared command to its end.
 ///
 /// # Panics
-/// When it does not end within a minute.
+/// When it does not end within [`LIMIT`].
 pub fn finish(mut command: Command) -> Run {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the command was built and can be started");

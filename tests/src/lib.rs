@@ -16,4 +16,5 @@ pub mod page;
 pub mod parsers;
 pub mod registry;
 pub mod repository;
+pub mod stage;
 pub mod tls;

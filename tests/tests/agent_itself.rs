@@ -21,57 +21,28 @@ use plimsoll_tests::{
     command,
     container::{self, Container},
     machine, repository,
+    stage::Stage,
 };
-use tempfile::TempDir;
 
-struct Stage {
-    path: PathBuf,
-    _folder: TempDir,
-}
-
-impl Stage {
-    fn new(test: &str) -> Option<Self> {
-        if let Some(reason) = machine::why_no_bpf() {
-            machine::say_skipped(test, &reason);
-            return None;
-        }
-        let folder = tempfile::Builder::new().prefix("plimsoll-itself-").tempdir().unwrap();
-        let path = fs::canonicalize(&folder).unwrap();
-        fs::create_dir(path.join("images")).unwrap();
-        Some(Self { path, _folder: folder })
-    }
-
-    fn at(&self, name: &str) -> String {
-        self.path.join(name).to_str().unwrap().to_owned()
-    }
-
-    /// An agent with one rule and nothing else; `HERE` in the condition is this folder.
-    fn agent(&self, condition: &str, arguments: &[&str]) -> Agent {
-        let condition = condition.replace("HERE", self.path.to_str().unwrap());
-        let rule = format!(
-            "- rule: ours\n  desc: d\n  condition: {condition}\n  output: \"user=%user.name home=%user.homedir shell=%user.shell \
-             group=%group.name fd=%fd.name\"\n  priority: WARNING\n"
-        );
-        fs::write(self.path.join("rules.yaml"), rule).unwrap();
-        let (rules, images, run) = (self.at("rules.yaml"), self.at("images"), self.at("run"));
-        let own = [
-            "--no-shipped-rules",
-            "--rules",
-            &rules,
-            "--images",
-            &images,
-            "--run",
-            &run,
-        ];
-        Agent::start(own.iter().chain(arguments)).unwrap()
-    }
-
-    /// A program that nobody else runs.
-    fn program(&self, name: &str) -> PathBuf {
-        let path = self.path.join(name);
-        fs::copy(fs::canonicalize("/bin/true").unwrap(), &path).unwrap();
-        path
-    }
+/// An agent with one rule and nothing else; `HERE` in the condition is this folder.
+fn start_agent(stage: &Stage, condition: &str, arguments: &[&str]) -> Agent {
+    let condition = condition.replace("HERE", stage.path().to_str().unwrap());
+    let rule = format!(
+        "- rule: ours\n  desc: d\n  condition: {condition}\n  output: \"user=%user.name home=%user.homedir shell=%user.shell \
+         group=%group.name fd=%fd.name\"\n  priority: WARNING\n"
+    );
+    fs::write(stage.at("rules.yaml"), rule).unwrap();
+    let (rules, images, run) = (stage.at("rules.yaml"), stage.at("images"), stage.at("run"));
+    let own = [
+        "--no-shipped-rules",
+        "--rules",
+        &rules,
+        "--images",
+        &images,
+        "--run",
+        &run,
+    ];
+    Agent::start(own.iter().chain(arguments)).unwrap()
 }
 
 fn status(path: &Path, name: &str) -> String {
@@ -94,10 +65,11 @@ fn number_of(name: &str) -> u32 {
 
 #[test]
 fn little_is_left_of_roots_power_on_any_thread() {
-    let Some(stage) = Stage::new("what is left of root") else {
+    let Some(stage) = Stage::new("what is left of root", &[]) else {
         return;
     };
-    let agent = stage.agent(
+    let agent = start_agent(
+        &stage,
         "evt.type=execve and proc.exepath=HERE/one",
         &["--metrics", "127.0.0.1:0"],
     );
@@ -163,8 +135,11 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 #[test]
 fn metrics_are_what_prometheus_own_tool_takes() {
-    let Some(stage) = Stage::new("metrics") else { return };
-    let agent = stage.agent(
+    let Some(stage) = Stage::new("metrics", &[]) else {
+        return;
+    };
+    let agent = start_agent(
+        &stage,
         "evt.type=execve and proc.exepath=HERE/one",
         &["--metrics", "127.0.0.1:0"],
     );
@@ -218,13 +193,13 @@ fn metrics_are_what_prometheus_own_tool_takes() {
 
 #[test]
 fn top_asks_a_running_agent_what_it_costs() {
-    let Some(stage) = Stage::new("top") else { return };
+    let Some(stage) = Stage::new("top", &[]) else { return };
     let run = stage.at("run");
     let nobody = command::run(["agent", "top", "--once", "--run", &run]);
     assert_eq!(nobody.code, Some(3), "{nobody:?}");
     assert!(nobody.stderr.contains("hint:"), "{nobody:?}");
 
-    let agent = stage.agent("evt.type=execve and proc.exepath=HERE/busy", &[]);
+    let agent = start_agent(&stage, "evt.type=execve and proc.exepath=HERE/busy", &[]);
     let busy = stage.program("busy");
     for _ in 0..40 {
         assert!(Command::new(&busy).status().unwrap().success());
@@ -269,7 +244,7 @@ fn top_asks_a_running_agent_what_it_costs() {
             said.stdout
         );
     }
-    let socket = stage.path.join(format!("run/agent-{}.sock", agent.pid()));
+    let socket = stage.path().join(format!("run/agent-{}.sock", agent.pid()));
     assert!(socket.exists());
     agent.stop().unwrap();
     assert!(!socket.exists(), "it goes with the agent");
@@ -277,10 +252,14 @@ fn top_asks_a_running_agent_what_it_costs() {
 
 #[test]
 fn users_have_the_names_that_this_machine_gives_them() {
-    let Some(stage) = Stage::new("users of the machine") else {
+    let Some(stage) = Stage::new("users of the machine", &[]) else {
         return;
     };
-    let agent = stage.agent("evt.type=execve and proc.exepath=HERE/who and user.name=nobody", &[]);
+    let agent = start_agent(
+        &stage,
+        "evt.type=execve and proc.exepath=HERE/who and user.name=nobody",
+        &[],
+    );
     let who = stage.program("who");
     // Others may look into the folder.
     Command::new("chmod").args(["755", &stage.at("")]).status().unwrap();
@@ -307,14 +286,18 @@ fn users_have_the_names_that_this_machine_gives_them() {
 
 #[test]
 fn users_of_a_container_have_its_own_names() {
-    let Some(stage) = Stage::new("users of a container") else {
+    let Some(stage) = Stage::new("users of a container", &[]) else {
         return;
     };
     if let Some(reason) = container::why_no_images() {
         return machine::say_skipped("users of a container", &reason);
     }
     // The agent is there first: nothing that the container does goes without names.
-    let agent = stage.agent("evt.type=execve and container.id!=host and user.name=redis", &[]);
+    let agent = start_agent(
+        &stage,
+        "evt.type=execve and container.id!=host and user.name=redis",
+        &[],
+    );
     let redis = Container::start(
         "redis",
         &["--volume", &format!("{}:/mounted:ro", stage.at("images"))],
@@ -330,7 +313,7 @@ fn users_of_a_container_have_its_own_names() {
 
 #[test]
 fn what_was_open_before_the_agent_has_its_name() {
-    let Some(stage) = Stage::new("descriptors from before") else {
+    let Some(stage) = Stage::new("descriptors from before", &[]) else {
         return;
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -346,7 +329,11 @@ fn what_was_open_before_the_agent_has_its_name() {
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(said.next().unwrap().unwrap(), "connected");
 
-    let agent = stage.agent(&format!("evt.type in (dup, dup2, dup3) and fd.sport={port}"), &[]);
+    let agent = start_agent(
+        &stage,
+        &format!("evt.type in (dup, dup2, dup3) and fd.sport={port}"),
+        &[],
+    );
     child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     assert_eq!(said.next().unwrap().unwrap(), "done");
     let alert = agent.find_alert(|alert| alert.rule == "ours").unwrap();
@@ -358,7 +345,7 @@ fn what_was_open_before_the_agent_has_its_name() {
 
 #[test]
 fn a_report_that_is_written_anew_judges_the_container_that_runs() {
-    let Some(stage) = Stage::new("a report written anew") else {
+    let Some(stage) = Stage::new("a report written anew", &[]) else {
         return;
     };
     let report = container::demo_folder().join("reports/nginx.json");
@@ -369,12 +356,12 @@ fn a_report_that_is_written_anew_judges_the_container_that_runs() {
     }
     let put = |end: &str| {
         let text = fs::read_to_string(&report).unwrap() + end;
-        fs::write(stage.path.join("draft"), text).unwrap();
-        fs::rename(stage.path.join("draft"), stage.path.join("images/nginx.json")).unwrap();
+        fs::write(stage.path().join("draft"), text).unwrap();
+        fs::rename(stage.path().join("draft"), stage.path().join("images/nginx.json")).unwrap();
     };
     put("");
     let nginx = Container::start("nginx", &[], &[]).unwrap();
-    let agent = stage.agent("evt.type=execve and proc.exepath=HERE/never", &[]);
+    let agent = start_agent(&stage, "evt.type=execve and proc.exepath=HERE/never", &[]);
     // A session is a deviation: so the container is known, and judged by the first report.
     nginx.exec(&["true"]).unwrap();
     agent.next_alert(&nginx.id).unwrap();

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use plimsoll_model::ScanReport;
 use plimsoll_tests::{
-    command,
+    command::{self, written},
     image::{self, digest},
     machine,
     registry::Registry,
@@ -19,11 +19,11 @@ fn two_platforms(folder: &Path) {
     for (architecture, variant, program) in [("amd64", None, b"#!/bin/sh\n"), ("arm64", Some("v8"), b"#!/bin/ps\n")] {
         let own = [("usr/bin/own", &program[..])];
         let layout = image::write_layout(folder, &[&files, &own], &json!({})).expect("it is a test's own folder");
-        let mut config = read(&layout.blob(&layout.config_digest));
+        let mut config = written(layout.blob(&layout.config_digest));
         config["architecture"] = json!(architecture);
         config["variant"] = json!(variant);
         let config = write(folder, &config);
-        let mut manifest = read(&layout.blob(&layout.manifest_digest));
+        let mut manifest = written(layout.blob(&layout.manifest_digest));
         manifest["config"]["digest"] = config["digest"].clone();
         manifest["config"]["size"] = config["size"].clone();
         let mut entry = write(folder, &manifest);
@@ -41,10 +41,6 @@ fn two_platforms(folder: &Path) {
     entry["annotations"] = json!({ "org.opencontainers.image.ref.name": "latest" });
     let top = json!({ "schemaVersion": 2, "manifests": [entry] });
     fs::write(folder.join("index.json"), top.to_string()).expect("it is a test's own folder");
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).expect("it was written")).expect("it is JSON")
 }
 
 /// A document's digest and size, after it was put among the blobs.
@@ -137,12 +133,12 @@ fn a_registry_is_asked_for_a_shared_layer_once() {
 fn the_worst_platform_decides_and_the_others_are_scanned() {
     let folder = tempfile::tempdir().unwrap();
     two_platforms(folder.path());
-    let index = read(&folder.path().join("index.json"));
+    let index = written(folder.path().join("index.json"));
     let blob = |name: &Value| {
         let name = name.as_str().expect("a digest").trim_start_matches("sha256:");
         folder.path().join("blobs/sha256").join(name)
     };
-    let inner = read(&blob(&index["manifests"][0]["digest"]));
+    let inner = written(blob(&index["manifests"][0]["digest"]));
     fs::remove_file(blob(&inner["manifests"][0]["digest"])).unwrap();
     let target = format!("oci:{}", folder.path().display());
     let run = command::scan(&target, &["--platform", "all", "--no-cache"]);

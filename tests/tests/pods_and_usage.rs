@@ -6,25 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use plimsoll_tests::{command, image};
+use plimsoll_tests::{
+    command::{self, refused, written},
+    image,
+};
 use serde_json::{Value, json};
-
-fn read(path: impl AsRef<Path>) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// A failed run says what failed and what to do, and is not our own bug.
-fn refused(arguments: &[&str], code: i32, words: &[&str]) {
-    let run = command::run(arguments);
-    assert_eq!(run.code, Some(code), "{arguments:?}: {run:?}");
-    for word in words.iter().chain(&["hint: "]) {
-        assert!(
-            run.stderr.contains(word),
-            "{arguments:?} does not say `{word}`: {run:?}"
-        );
-    }
-    assert!(!run.stderr.contains("panicked"), "{arguments:?}: {run:?}");
-}
 
 /// A small image with an ELF-less package `demo`, and its report.
 fn small_image(folder: &Path) -> (String, PathBuf) {
@@ -103,7 +89,7 @@ fn pods_are_merged_and_bad_ones_refused() {
 fn usage_is_brought_back_into_a_scan() {
     let folder = tempfile::tempdir().unwrap();
     let (target, report) = small_image(folder.path());
-    let digest = read(&report)["image"]["config_digest"].clone();
+    let digest = written(&report)["image"]["config_digest"].clone();
     let usage = folder.path().join("usage.json");
     let path = usage.display().to_string();
     let write = |digest: &Value| {

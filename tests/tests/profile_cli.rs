@@ -2,10 +2,10 @@
 //! and words out. Bad input ends with the right code and a hint.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::Path};
+use std::fs;
 
 use plimsoll_tests::{
-    command::{self, Run},
+    command::{self, done, refused, written},
     repository,
 };
 use serde_json::{Value, json};
@@ -59,34 +59,11 @@ impl Demo {
     }
 }
 
-fn read(path: impl AsRef<Path>) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// A failed run says what failed and what to do, and is not our own bug.
-fn refused(arguments: &[&str], code: i32, words: &[&str]) {
-    let run = command::run(arguments);
-    assert_eq!(run.code, Some(code), "{arguments:?}: {run:?}");
-    for word in words.iter().chain(&["hint: "]) {
-        assert!(
-            run.stderr.contains(word),
-            "{arguments:?} does not say `{word}`: {run:?}"
-        );
-    }
-    assert!(!run.stderr.contains("panicked"), "{arguments:?}: {run:?}");
-}
-
-fn done(arguments: &[&str]) -> Run {
-    let run = command::run(arguments);
-    assert_eq!(run.code, Some(0), "{arguments:?}: {run:?}");
-    run
-}
-
 #[test]
 fn what_images_use_is_written_down_with_its_window() {
     let demo = Demo::new();
     demo.write_down();
-    let usage = read(demo.path("usage.json"));
+    let usage = written(demo.path("usage.json"));
     assert_eq!(usage["schema"], "plimsoll.usage/v1");
     let images = usage["images"].as_array().unwrap();
     assert_eq!(images.len(), 3);
@@ -158,7 +135,7 @@ fn a_review_of_what_was_seen_learns_nothing_wrong() {
 fn what_is_used_no_more_is_taken_out_and_named() {
     let demo = Demo::new();
     demo.write_down();
-    let mut report = read(demo.path("images/postgres.json"));
+    let mut report = written(demo.path("images/postgres.json"));
     let fact = |path: &str, source: &str| {
         json!({"subject": {"program": {"path": "/usr/lib/postgresql/15/bin/postgres"}},
             "action": {"verb": "write", "object": path}, "phases": ["serving"], "parent": null,
@@ -178,7 +155,7 @@ fn what_is_used_no_more_is_taken_out_and_named() {
         run.stderr.contains("taken out") && run.stderr.contains("/srv/gone"),
         "{run:?}"
     );
-    let left = read(&merged);
+    let left = written(&merged);
     let left = left["profile"]["facts"].as_array().unwrap();
     assert_eq!(left.len(), before + 1);
     assert!(
@@ -297,7 +274,7 @@ fn every_subcommand_refuses_what_it_cannot_use() {
 
 /// A report like redis's, with something worse about it.
 fn worse(demo: &Demo, name: &str, change: impl FnOnce(&mut Value)) -> String {
-    let mut report = read(demo.path("images/redis.json"));
+    let mut report = written(demo.path("images/redis.json"));
     change(&mut report);
     let path = demo.path(name);
     fs::write(&path, report.to_string()).unwrap();

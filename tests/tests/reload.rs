@@ -3,74 +3,45 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use plimsoll_model::{Alert, Reason};
-use plimsoll_tests::{agent::Agent, machine};
-use tempfile::TempDir;
+use plimsoll_tests::{agent::Agent, stage::Stage};
 
-struct Stage {
-    path: PathBuf,
-    _folder: TempDir,
+/// With a folder of rules, too.
+fn stage_with_rules(test: &str) -> Option<Stage> {
+    let stage = Stage::new(test, &[])?;
+    fs::create_dir(stage.path().join("rules")).unwrap();
+    Some(stage)
 }
 
-impl Stage {
-    fn new(test: &str) -> Option<Self> {
-        if let Some(reason) = machine::why_no_bpf() {
-            machine::say_skipped(test, &reason);
-            return None;
-        }
-        let folder = tempfile::Builder::new().prefix("plimsoll-reload-").tempdir().unwrap();
-        let path = fs::canonicalize(&folder).unwrap();
-        for name in ["images", "rules"] {
-            fs::create_dir(path.join(name)).unwrap();
-        }
-        Some(Self { path, _folder: folder })
-    }
+/// Puts a file of rules there at once, as whoever deploys rules should.
+fn put(stage: &Stage, name: &str, text: &str) {
+    let draft = stage.path().join("draft");
+    fs::write(&draft, text).unwrap();
+    fs::rename(draft, stage.path().join("rules").join(name)).unwrap();
+}
 
-    /// Puts a file of rules there at once, as whoever deploys rules should.
-    fn put(&self, name: &str, text: &str) {
-        let draft = self.path.join("draft");
-        fs::write(&draft, text).unwrap();
-        fs::rename(draft, self.path.join("rules").join(name)).unwrap();
-    }
+fn start_agent(stage: &Stage) -> Agent {
+    let (rules, images) = (stage.path().join("rules"), stage.path().join("images"));
+    let arguments = [
+        Path::new("--no-shipped-rules"),
+        Path::new("--rules"),
+        &rules,
+        Path::new("--images"),
+        &images,
+    ];
+    Agent::start(arguments).unwrap()
+}
 
-    fn agent(&self) -> Agent {
-        let (rules, images) = (self.path.join("rules"), self.path.join("images"));
-        let arguments = [
-            Path::new("--no-shipped-rules"),
-            Path::new("--rules"),
-            &rules,
-            Path::new("--images"),
-            &images,
-        ];
-        Agent::start(arguments).unwrap()
-    }
+fn run(stage: &Stage, name: &str) {
+    let status = Command::new(stage.program(name)).status().unwrap();
+    assert!(status.success(), "{name}: {status}");
+}
 
-    /// A program that nobody else runs.
-    fn program(&self, name: &str) -> PathBuf {
-        let path = self.path.join(name);
-        if !path.exists() {
-            fs::copy(fs::canonicalize("/bin/true").unwrap(), &path).unwrap();
-        }
-        path
-    }
-
-    fn run(&self, name: &str) {
-        let status = Command::new(self.program(name)).status().unwrap();
-        assert!(status.success(), "{name}: {status}");
-    }
-
-    fn rule(&self, name: &str, condition: &str) -> String {
-        let condition = condition.replace("HERE", self.path.to_str().unwrap());
-        format!(
-            "- rule: {name}\n  desc: d\n  condition: {condition}\n  output: \"%proc.cmdline\"\n  priority: WARNING\n"
-        )
-    }
+fn rule(stage: &Stage, name: &str, condition: &str) -> String {
+    let condition = condition.replace("HERE", stage.path().to_str().unwrap());
+    format!("- rule: {name}\n  desc: d\n  condition: {condition}\n  output: \"%proc.cmdline\"\n  priority: WARNING\n")
 }
 
 fn rules_of(alert: &Alert) -> Vec<&str> {
@@ -92,40 +63,45 @@ fn is_about(name: &'static str) -> impl Fn(&Alert) -> bool {
 
 #[test]
 fn rules_are_added_and_broken_ones_change_nothing() {
-    let Some(stage) = Stage::new("reload") else { return };
-    stage.put(
+    let Some(stage) = stage_with_rules("reload") else {
+        return;
+    };
+    put(
+        &stage,
         "1.yaml",
-        &stage.rule("one", "evt.type=execve and proc.exepath=HERE/one"),
+        &rule(&stage, "one", "evt.type=execve and proc.exepath=HERE/one"),
     );
-    let agent = stage.agent();
-    stage.run("one");
+    let agent = start_agent(&stage);
+    run(&stage, "one");
     assert_eq!(rules_of(&agent.find_alert(is_about("one")).unwrap()), ["one"]);
 
     // The folder is looked at: nobody has to ask.
-    stage.put(
+    put(
+        &stage,
         "2.yaml",
-        &stage.rule("two", "evt.type=execve and proc.exepath=HERE/two"),
+        &rule(&stage, "two", "evt.type=execve and proc.exepath=HERE/two"),
     );
     agent.wait_for_talk("2 rules are in force now").unwrap();
-    stage.run("two");
+    run(&stage, "two");
     assert_eq!(rules_of(&agent.find_alert(is_about("two")).unwrap()), ["two"]);
 
-    stage.put("2.yaml", "- rule: two\n  condition: evt.type=\n");
+    put(&stage, "2.yaml", "- rule: two\n  condition: evt.type=\n");
     let said = agent
         .wait_for_talk("new rules cannot be used, those that run stay")
         .unwrap();
     assert!(said.starts_with("notice:"), "{said}");
-    stage.run("two-again");
-    fs::copy(stage.program("two"), stage.path.join("three")).unwrap();
-    stage.run("two");
+    run(&stage, "two-again");
+    fs::copy(stage.program("two"), stage.path().join("three")).unwrap();
+    run(&stage, "two");
     // The same act again is counted; another program is not that rule's business.
-    stage.put(
+    put(
+        &stage,
         "2.yaml",
-        &stage.rule("three", "evt.type=execve and proc.exepath=HERE/three"),
+        &rule(&stage, "three", "evt.type=execve and proc.exepath=HERE/three"),
     );
     agent.signal("HUP").unwrap();
     agent.wait_for_talk("2 rules are in force now").unwrap();
-    stage.run("three");
+    run(&stage, "three");
     assert_eq!(rules_of(&agent.find_alert(is_about("three")).unwrap()), ["three"]);
     let (left, talk) = agent.stop().unwrap();
     assert!(left.is_empty(), "{left:?}");
@@ -136,26 +112,29 @@ fn rules_are_added_and_broken_ones_change_nothing() {
 
 #[test]
 fn a_rule_that_needs_another_sensor_gets_it_and_nothing_is_missed_meanwhile() {
-    let Some(stage) = Stage::new("reload with sensors") else {
+    let Some(stage) = stage_with_rules("reload with sensors") else {
         return;
     };
-    stage.put(
+    put(
+        &stage,
         "1.yaml",
-        &stage.rule("one", "evt.type=execve and proc.exepath=HERE/one"),
+        &rule(&stage, "one", "evt.type=execve and proc.exepath=HERE/one"),
     );
-    let agent = stage.agent();
+    let agent = start_agent(&stage);
     stage.program("one");
     // Acts go on while sensors are exchanged, there and back again.
     let mut storm = Command::new("sh")
         .args(["-c", "i=0; while [ $i -lt 3000 ]; do ./one $i; i=$((i+1)); done"])
-        .current_dir(&stage.path)
+        .current_dir(stage.path())
         .spawn()
         .unwrap();
-    let victim = stage.path.join("victim");
+    let victim = stage.path().join("victim");
     let exchange = |number: usize| {
-        stage.put(
+        put(
+            &stage,
             "2.yaml",
-            &stage.rule(
+            &rule(
+                &stage,
                 "gone",
                 "evt.type in (unlink, unlinkat) and evt.arg.res=0 and fs.path.name=HERE/victim",
             ),
@@ -165,7 +144,7 @@ fn a_rule_that_needs_another_sensor_gets_it_and_nothing_is_missed_meanwhile() {
             fs::write(&victim, number.to_string()).unwrap();
             fs::remove_file(&victim).unwrap();
         }
-        fs::remove_file(stage.path.join("rules/2.yaml")).unwrap();
+        fs::remove_file(stage.path().join("rules/2.yaml")).unwrap();
         agent.wait_for_talk("1 rules are in force now").unwrap();
     };
     (0..3).for_each(exchange);

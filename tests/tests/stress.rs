@@ -7,15 +7,13 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use plimsoll_model::Alert;
-use plimsoll_tests::{agent::Agent, machine};
-use tempfile::TempDir;
+use plimsoll_tests::{agent::Agent, stage::Stage};
 
 /// A stressed agent may not need more memory than this.
 const MAX_PEAK_KIB: u64 = 400 << 10;
@@ -27,70 +25,41 @@ fn is_full() -> bool {
 /// Every agent sees every storm: one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A folder with the agent's rules and a program of its own, `mark`, whose runs and files nobody else has.
-struct Stage {
-    folder: TempDir,
-    path: PathBuf,
-    _alone: MutexGuard<'static, ()>,
+/// A stage that has the machine to itself; `None` where this machine allows no such test.
+fn alone(test: &str, tools: &[&str]) -> Option<(Stage, MutexGuard<'static, ()>)> {
+    let stage = Stage::new(test, tools)?;
+    // Another test's failure is its own.
+    Some((stage, ALONE.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
-impl Stage {
-    /// `None` where this machine allows no such test.
-    fn new(test: &str, tools: &[&str]) -> Option<Self> {
-        let missing = tools.iter().find(|tool| !machine::has(tool));
-        let reason = machine::why_no_bpf().or_else(|| missing.map(|tool| format!("{tool} is not installed")));
-        if let Some(reason) = reason {
-            machine::say_skipped(test, &reason);
-            return None;
-        }
-        // Another test's failure is its own.
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = tempfile::Builder::new().prefix("plimsoll-stress-").tempdir().unwrap();
-        let path = fs::canonicalize(&folder).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::create_dir(path.join("images")).unwrap();
-        Some(Self {
-            folder,
-            path,
-            _alone: alone,
-        })
-    }
-
-    /// An agent with one rule, `storm`.
-    fn agent(&self, condition: &str) -> Agent {
-        let rules = self.path.join("rules.yaml");
-        let text = format!(
-            "- rule: storm\n  desc: d\n  condition: {condition}\n  output: \"%proc.cmdline\"\n  priority: WARNING\n"
-        );
-        fs::write(&rules, text).unwrap();
-        let arguments = [
-            Path::new("--no-shipped-rules"),
-            Path::new("--rules"),
-            &rules,
-            Path::new("--images"),
-        ];
-        let images = self.path.join("images");
-        Agent::start(arguments.iter().copied().chain([images.as_path()])).unwrap()
-    }
-
-    /// A static program that does nothing, under a name of this test.
-    fn mark(&self) -> String {
-        let path = self.path.join("bin/mark");
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let source = self.path.join("mark.c");
-        fs::write(&source, "int main(void) { return 0; }\n").unwrap();
-        run(Command::new("gcc")
-            .args(["-static", "-O1", "-o"])
-            .arg(&path)
-            .arg(&source));
-        path.display().to_string()
-    }
+/// An agent with one rule, `storm`.
+fn start_agent(stage: &Stage, condition: &str) -> Agent {
+    let rules = stage.path().join("rules.yaml");
+    let text = format!(
+        "- rule: storm\n  desc: d\n  condition: {condition}\n  output: \"%proc.cmdline\"\n  priority: WARNING\n"
+    );
+    fs::write(&rules, text).unwrap();
+    let arguments = [
+        Path::new("--no-shipped-rules"),
+        Path::new("--rules"),
+        &rules,
+        Path::new("--images"),
+    ];
+    let images = stage.path().join("images");
+    Agent::start(arguments.iter().copied().chain([images.as_path()])).unwrap()
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        println!("stage {} is removed", self.folder.path().display());
-    }
+/// A static program that does nothing, under a name of this test.
+fn mark(stage: &Stage) -> String {
+    let path = stage.path().join("bin/mark");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let source = stage.path().join("mark.c");
+    fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+    run(Command::new("gcc")
+        .args(["-static", "-O1", "-o"])
+        .arg(&path)
+        .arg(&source));
+    path.display().to_string()
 }
 
 fn run(command: &mut Command) {
@@ -163,14 +132,14 @@ fn open_files(folder: &Path, count: u64) {
 
 #[test]
 fn opens_are_told_or_counted() {
-    let Some(stage) = Stage::new("opens", &["perl"]) else {
+    let Some((stage, _alone)) = alone("opens", &["perl"]) else {
         return;
     };
-    let files = stage.path.join("files");
-    let agent = stage.agent(&format!(
-        "evt.is_open_write=true and fd.name startswith {}/",
-        files.display()
-    ));
+    let files = stage.path().join("files");
+    let agent = start_agent(
+        &stage,
+        &format!("evt.is_open_write=true and fd.name startswith {}/", files.display()),
+    );
     let count = if is_full() { 500_000 } else { 50_000 };
     let since = std::time::Instant::now();
     open_files(&files, count);
@@ -183,11 +152,11 @@ fn opens_are_told_or_counted() {
 
 #[test]
 fn a_fork_bomb_is_told_or_counted() {
-    let Some(stage) = Stage::new("fork bomb", &["gcc", "perl", "unshare"]) else {
+    let Some((stage, _alone)) = alone("fork bomb", &["gcc", "perl", "unshare"]) else {
         return;
     };
-    let mark = stage.mark();
-    let agent = stage.agent(&format!("evt.type=execve and proc.exepath={mark}"));
+    let mark = mark(&stage);
+    let agent = start_agent(&stage, &format!("evt.type=execve and proc.exepath={mark}"));
     let depth = if is_full() { 12 } else { 9 };
     // In a pid namespace of its own: it ends with its first process. Each process makes two more, then runs the mark.
     let script = "sub bomb { my $depth = shift; if ($depth) { for (1..2) { my $pid = fork(); die unless defined $pid;
@@ -213,14 +182,17 @@ fn a_fork_bomb_is_told_or_counted() {
 
 #[test]
 fn an_agent_that_stood_still_says_what_it_missed() {
-    let Some(stage) = Stage::new("standing still", &["perl", "gcc"]) else {
+    let Some((stage, _alone)) = alone("standing still", &["perl", "gcc"]) else {
         return;
     };
-    let (files, mark) = (stage.path.join("files"), stage.mark());
-    let agent = stage.agent(&format!(
-        "(evt.is_open_write=true and fd.name startswith {}/) or (evt.type=execve and proc.exepath={mark})",
-        files.display()
-    ));
+    let (files, mark) = (stage.path().join("files"), mark(&stage));
+    let agent = start_agent(
+        &stage,
+        &format!(
+            "(evt.is_open_write=true and fd.name startswith {}/) or (evt.type=execve and proc.exepath={mark})",
+            files.display()
+        ),
+    );
     agent.signal("STOP").unwrap();
     open_files(&files, 100_000);
     agent.signal("CONT").unwrap();
@@ -246,8 +218,8 @@ fn an_agent_that_stood_still_says_what_it_missed() {
 
 /// A bundle of runc whose file system holds the mark and nothing else.
 fn bundle(stage: &Stage) -> PathBuf {
-    let mark = stage.mark();
-    let folder = stage.path.join("bundle");
+    let mark = mark(stage);
+    let folder = stage.path().join("bundle");
     for name in ["bin", "proc", "dev", "sys"] {
         fs::create_dir_all(folder.join("rootfs").join(name)).unwrap();
     }
@@ -263,11 +235,14 @@ fn bundle(stage: &Stage) -> PathBuf {
 
 #[test]
 fn short_containers_are_told_or_counted() {
-    let Some(stage) = Stage::new("short containers", &["runc", "gcc"]) else {
+    let Some((stage, _alone)) = alone("short containers", &["runc", "gcc"]) else {
         return;
     };
     let bundle = bundle(&stage);
-    let agent = stage.agent("evt.type=execve and proc.exepath=/bin/mark and container.id != host");
+    let agent = start_agent(
+        &stage,
+        "evt.type=execve and proc.exepath=/bin/mark and container.id != host",
+    );
     let count = if is_full() { 1_000 } else { 30 };
     let prefix = format!("plimsoll-stress-{}", std::process::id());
     for number in 0..count {
@@ -299,11 +274,11 @@ fn short_containers_are_told_or_counted() {
 
 #[test]
 fn a_pid_that_is_used_again_is_another_process() {
-    let Some(stage) = Stage::new("pid reuse", &["gcc", "sh"]) else {
+    let Some((stage, _alone)) = alone("pid reuse", &["gcc", "sh"]) else {
         return;
     };
-    let mark = stage.mark();
-    let agent = stage.agent(&format!("evt.type=execve and proc.exepath={mark}"));
+    let mark = mark(&stage);
+    let agent = start_agent(&stage, &format!("evt.type=execve and proc.exepath={mark}"));
     let first = Command::new(&mark).arg("first").spawn().and_then(|mut child| {
         child.wait()?;
         Ok(child.id())
