@@ -13,8 +13,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use plimsoll_model::{
-    Confidence, Container, ContainerImage, ContainerRuntime, Credentials, Event, EventKind, ExeFile, ExecutableOrigin,
-    FileAccess, Phase, Process, ProcessKey, Reason, Severity, SocketAddress, Transport, Verb,
+    Call, CallObject, Confidence, Container, ContainerImage, ContainerRuntime, Credentials, Event, EventKind, ExeFile,
+    ExecutableOrigin, FileAccess, Phase, Process, ProcessKey, Reason, Severity, SocketAddress, SystemCall, Transport,
+    Verb,
 };
 use serde::Deserialize;
 
@@ -37,7 +38,7 @@ pub struct Scenario {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sketch {
-    /// `exec`, `fork`, `exit`, `open`, `connect`, `bind` or `listen`.
+    /// `exec`, `fork`, `exit`, `open`, `connect`, `bind` or `listen`; else the name of a system call.
     pub event: String,
     /// Executable of the process.
     #[serde(default = "default_exe")]
@@ -69,7 +70,8 @@ pub struct Sketch {
     /// The executable is anonymous memory.
     #[serde(default)]
     pub memfd: bool,
-    /// File of an open; of a connect without an address, the name of a local socket.
+    /// File of an open; of a connect without an address, the name of a local socket; of a call, the file of its descriptor
+    /// or the folder that relative paths begin at.
     #[serde(default)]
     pub path: String,
     /// How it was opened; `read` when left out.
@@ -81,9 +83,15 @@ pub struct Sketch {
     /// `open(2)` flags beside the access.
     #[serde(default)]
     pub flags: u32,
-    /// Negative error number of an open or connect.
+    /// Negative error number of an open, connect or call.
     #[serde(default)]
     pub error: i32,
+    /// A call's arguments as numbers; those that are missing are 0, those after the fourth are not seen.
+    #[serde(default)]
+    pub arguments: Vec<u64>,
+    /// A call's arguments that are texts.
+    #[serde(default)]
+    pub texts: Vec<String>,
     /// Peer or local address: `10.0.0.5:4444`, `[::1]:80`.
     #[serde(default)]
     pub address: Option<SocketAddr>,
@@ -268,7 +276,7 @@ impl Sketch {
                 address: self.address()?,
                 transport: self.transport.unwrap_or(Transport::Tcp),
             },
-            other => return Err(format!("unknown event `{other}`")),
+            other => self.call(other)?,
         };
         Ok(Event {
             sequence: 1,
@@ -279,6 +287,26 @@ impl Sketch {
             phase: self.phase.filter(|_| !self.host),
             kind,
         })
+    }
+
+    fn call(&self, name: &str) -> Result<EventKind, String> {
+        let known = SystemCall::ALL.iter().find(|call| call.as_str() == name);
+        let call = *known.ok_or_else(|| format!("unknown event `{name}`"))?;
+        let mut arguments = [0; 4];
+        for (place, given) in arguments.iter_mut().zip(&self.arguments) {
+            *place = *given;
+        }
+        let object = match self.path.as_str() {
+            "" => CallObject::Nothing,
+            path => CallObject::File { path: path.to_owned() },
+        };
+        Ok(EventKind::Call(Box::new(Call {
+            call,
+            result: i64::from(self.error),
+            arguments,
+            texts: self.texts.clone(),
+            object,
+        })))
     }
 
     fn address(&self) -> Result<SocketAddress, String> {

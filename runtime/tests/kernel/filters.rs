@@ -83,13 +83,45 @@ fn a_rule_without_a_path_gets_every_read() {
     assert!(reads.iter().any(|(path, ..)| path == "/etc/group"), "{reads:?}");
 }
 
+/// Calls that a service makes with each request, file or connection: a rule that names one makes all of them dearer.
+const FREQUENT: &[Need] = &[
+    Need::Unlink,
+    Need::MakeFolder,
+    Need::ChangeOwner,
+    Need::ChangeUser,
+    Need::LoadBpf,
+    Need::MemoryFile,
+    Need::Redirect,
+    Need::MakeSocket,
+    Need::Accept,
+    Need::Receive,
+    Need::MakeRing,
+];
+
 #[test]
-fn the_shipped_rules_attach_no_call_that_they_do_not_name() {
-    let shipped = plimsoll_rules::RuleSet::shipped();
-    let wants = shipped.wants();
+fn the_shipped_rules_ask_for_rare_calls_of_containers_only() {
+    let wants = plimsoll_rules::RuleSet::shipped().wants();
     let none = rules(&["evt.type = execve"]).wants();
-    assert_eq!(wants.container.calls, none.container.calls);
-    assert_eq!(wants.host.calls, none.host.calls);
+    assert_eq!(wants.host.calls, none.host.calls, "a call of the host is asked for");
+    let needs = Needs::wanted_by(wants);
+    for need in FREQUENT {
+        assert!(!need.calls().is_empty() && !needs.contains(*need), "{need:?}");
+    }
+    assert!(needs.contains(Need::Trace), "nobody would see who takes a process over");
+    let kernel = Kernel::probe();
+    let works = |mechanism| kernel.mechanisms.get(&mechanism).is_some_and(Result::is_ok);
+    let is_modern = works(Mechanism::Lsm) || works(Mechanism::Fexit);
+    for entry in &plan(&needs, &kernel).entries {
+        let is_tracepoint = entry
+            .way
+            .is_some_and(|way| way.mechanism == Mechanism::SyscallTracepoint);
+        // Tracepoints of calls make every call of the machine dearer, once: those of opens are there in any case.
+        assert!(!(is_modern && is_tracepoint), "{}", entry.title);
+    }
+}
+
+#[test]
+fn rules_that_name_no_call_attach_none() {
     let Some(watch) = Watch::for_rules(&["evt.type = execve"]) else {
         return;
     };
