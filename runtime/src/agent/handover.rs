@@ -91,7 +91,8 @@ impl Handover {
     }
 }
 
-/// Positions of events of both sides that are one act: each is the other's nearest.
+/// Positions of events of both sides that are one act: each is the other's nearest, or they stand between two such acts of
+/// their thread, as many on both sides. A thread may be held up between the programs of one act.
 fn twins(old: &[RawEvent], new: &[RawEvent]) -> HashMap<usize, usize> {
     let (old_threads, new_threads) = (by_thread(old), by_thread(new));
     let mut twins = HashMap::new();
@@ -106,8 +107,35 @@ fn twins(old: &[RawEvent], new: &[RawEvent]) -> HashMap<usize, usize> {
                 twins.insert(position, other);
             }
         }
+        let between = between(positions, others, &twins);
+        twins.extend(
+            between
+                .into_iter()
+                .filter(|(position, other)| is_same(&old[*position].kind, &new[*other].kind)),
+        );
     }
     twins
+}
+
+/// What stands between two twins of one thread, in pairs.
+fn between(old: &[usize], new: &[usize], twins: &HashMap<usize, usize>) -> Vec<(usize, usize)> {
+    let places: HashMap<usize, usize> = new.iter().enumerate().map(|(place, other)| (*other, place)).collect();
+    let mut pairs = Vec::new();
+    // After the last twin on either side.
+    let mut since: Option<(usize, usize)> = None;
+    for (place, position) in old.iter().enumerate() {
+        let Some(other) = twins.get(position).and_then(|twin| places.get(twin)) else {
+            continue;
+        };
+        if let Some((old_since, new_since)) = since
+            && let Some(others) = new.get(new_since..*other)
+            && others.len() == place - old_since
+        {
+            pairs.extend(old[old_since..place].iter().copied().zip(others.iter().copied()));
+        }
+        since = Some((place + 1, other + 1));
+    }
+    pairs
 }
 
 /// Positions by thread, each list by time.
@@ -202,6 +230,22 @@ mod tests {
             for lag_ns in [1_500, -1_500] {
                 check_loop(step_ns, lag_ns);
             }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_held_up_between_the_programs_acts_once() {
+        const HELD_NS: u64 = 700_000;
+        for held in [100, 700, 1_200] {
+            let mut time_ns = BEGUN - 2_000;
+            let (mut old, mut new) = (Vec::new(), Vec::new());
+            for number in 0..2_000 {
+                old.push(event(7, time_ns, 0));
+                time_ns += 1_500 + if number == held { HELD_NS } else { 0 };
+                new.push(event(7, time_ns, 0));
+                time_ns += 4_000;
+            }
+            assert_eq!(merge(old, new).len(), 2_000, "held up at act {held}");
         }
     }
 
