@@ -23,7 +23,7 @@ use super::{
 use crate::{command, repository};
 
 /// An alert that has not come by then is missed.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What the agent tells late comes this much later than it should at most.
 const QUIET: Duration = Duration::from_millis(250);
 /// What normal work may have raised is on its way this long.
