@@ -93,14 +93,15 @@ const INSTALLED: &[Case] = &[
         "src/vcpkg_installed/vcpkg/status",
         "vcpkg.status",
         &[
-            "Vcpkg curl 8.8.0 pkg:vcpkg/curl@8.8.0?triplet=x64-linux",
-            "Vcpkg zlib 1.3.1 pkg:vcpkg/zlib@1.3.1?port_version=1&triplet=x64-linux",
+            "Vcpkg acme-keel 1.4.0 pkg:vcpkg/acme-keel@1.4.0?port_version=2&triplet=x64-linux",
+            "Vcpkg acme-sails 2024-01-01 pkg:vcpkg/acme-sails@2024-01-01?triplet=x64-linux",
+            "Vcpkg vcpkg-cmake 2025-08-07 pkg:vcpkg/vcpkg-cmake@2025-08-07?triplet=x64-linux",
         ],
     ),
     (
-        "opt/x64-linux/share/freetype/vcpkg.spdx.json",
-        "freetype.spdx.json",
-        &["Vcpkg freetype 2.14.3 pkg:vcpkg/freetype@2.14.3?port_version=2&triplet=x64-linux"],
+        "opt/x64-linux/share/acme-sails/vcpkg.spdx.json",
+        "acme-sails.spdx.json",
+        &["Vcpkg acme-sails 2024-01-01 pkg:vcpkg/acme-sails@2024-01-01?triplet=x64-linux"],
     ),
     (
         "var/www/wp-includes/version.php",
@@ -240,14 +241,16 @@ fn long_lock_files_are_read_to_their_ends() {
 
 #[test]
 fn a_port_that_the_database_knows_is_recorded_once() {
-    let document = br#"{"packages":[{"name":"zlib","SPDXID":"SPDXRef-port","versionInfo":"1.3.1#1"}]}"#;
     let scan = scan(
         Layer::new()
             .file("v/installed/vcpkg/status", fixture("vcpkg.status"))
-            .file("v/installed/x64-linux/share/zlib/vcpkg.spdx.json", document),
+            .file(
+                "v/installed/x64-linux/share/acme-sails/vcpkg.spdx.json",
+                fixture("acme-sails.spdx.json"),
+            ),
     );
     let names: Vec<&str> = scan.sbom.packages.iter().map(|package| package.name.as_str()).collect();
-    assert_eq!(names, ["curl", "zlib"]);
+    assert_eq!(names, ["acme-keel", "acme-sails", "vcpkg-cmake"]);
 }
 
 #[test]
