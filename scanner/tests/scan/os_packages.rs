@@ -1,4 +1,4 @@
-//! Databases that pacman, Portage and opkg wrote, against what those tools list (`tests/fixtures/{pacman,portage,opkg}/README.md`).
+//! Databases that apk, pacman, Portage and opkg wrote, against what those tools list (`README.md` in their folders of `tests/fixtures`).
 
 use std::{fs, path::Path};
 
@@ -48,6 +48,30 @@ fn check(scan: &Scan, name: &str, kind: PackageKind, separator: &str, purls: &[&
 
 fn owner<'a>(scan: &'a Scan, path: &str) -> &'a str {
     &scan.sbom.packages[scan.tree.get(path).unwrap().package.unwrap() as usize].name
+}
+
+#[test]
+fn what_apk_installed_is_found_with_its_files() {
+    let own = ["usr/bin/keel", "usr/lib/libkeel.so.1", "usr/share/sails/canvas"];
+    let scan = scan("apk", "lib/apk/db", &own);
+    check(
+        &scan,
+        "apk",
+        PackageKind::Apk,
+        " ",
+        &[
+            "pkg:apk/alpine/acme-keel@1.4.0-r2?arch=x86_64",
+            "pkg:apk/alpine/acme-sails@2024.1_p3-r0?arch=noarch",
+        ],
+    );
+    let [keel, sails] = &scan.sbom.packages[..] else {
+        panic!("two were installed");
+    };
+    assert_eq!(keel.source.as_ref().unwrap().name, "acme-boat");
+    assert_eq!(keel.files, ["/usr/bin/keel", "/usr/bin/plank", "/usr/lib/libkeel.so.1"]);
+    assert_eq!(sails.licences, ["Apache-2.0 OR MIT"]);
+    assert_eq!(owner(&scan, "/usr/lib/libkeel.so.1"), "acme-keel");
+    assert_eq!(owner(&scan, "/usr/share/sails/canvas"), "acme-sails");
 }
 
 #[test]
