@@ -1,4 +1,4 @@
-//! Java archives and Rust programs that Maven and Cargo built, against what those tools list (`tests/fixtures/{maven,rust}/README.md`).
+//! Java archives, Rust and Go programs that Maven, Cargo and Go built, against what those tools list (`README.md` in their folders of `tests/fixtures`).
 
 use std::fs;
 
@@ -149,9 +149,10 @@ fn lock_files_in_a_folder_of_sources_are() {
     assert_eq!(listed(&scan), expected("lockfiles/npm.expected", &[]));
 }
 
-/// An ELF file with the section that `cargo auditable` made, as far as sections go.
-fn rust_program(section: &[u8]) -> Vec<u8> {
-    let names = b"\0.dep-v0\0.shstrtab\0";
+/// An ELF file with a section that a tool made, as far as sections go.
+fn program(name: &str, section: &[u8]) -> Vec<u8> {
+    let names = format!("\0{name}\0.shstrtab\0");
+    let last = u32::try_from(name.len()).unwrap() + 2;
     let (names_at, table_at) = (
         64 + section.len(),
         (64 + section.len() + names.len()).next_multiple_of(8),
@@ -163,9 +164,9 @@ fn rust_program(section: &[u8]) -> Vec<u8> {
     elf[40..48].copy_from_slice(&(table_at as u64).to_le_bytes());
     elf[52..64].copy_from_slice(&[64, 0, 56, 0, 0, 0, 64, 0, 3, 0, 2, 0]);
     elf.extend_from_slice(section);
-    elf.extend_from_slice(names);
+    elf.extend_from_slice(names.as_bytes());
     elf.resize(table_at + 64, 0);
-    for (name, kind, at, size) in [(1_u32, 1_u32, 64, section.len()), (9, 3, names_at, names.len())] {
+    for (name, kind, at, size) in [(1_u32, 1_u32, 64, section.len()), (last, 3, names_at, names.len())] {
         let mut header = [0; 64];
         header[..4].copy_from_slice(&name.to_le_bytes());
         header[4..8].copy_from_slice(&kind.to_le_bytes());
@@ -179,7 +180,7 @@ fn rust_program(section: &[u8]) -> Vec<u8> {
 #[test]
 fn a_program_built_by_cargo_auditable_has_the_crates_that_cargo_lists() {
     let section = fixture("rust/dep-v0");
-    let scanned = scan(Layer::new().program("usr/bin/tide", 0o755, rust_program(&section)));
+    let scanned = scan(Layer::new().program("usr/bin/tide", 0o755, program(".dep-v0", &section)));
     assert_eq!(incomplete(&scanned.notes).len(), 0, "{:?}", scanned.notes);
     assert_eq!(listed(&scanned), expected("rust/expected.txt", &[]));
     assert_eq!(scanned.sbom.packages[0].purl, "pkg:cargo/acme-tide@0.3.1");
@@ -187,7 +188,21 @@ fn a_program_built_by_cargo_auditable_has_the_crates_that_cargo_lists() {
     let mut damaged = section;
     let middle = damaged.len() / 2;
     damaged[middle] ^= 0xff;
-    let scanned = scan(Layer::new().program("usr/bin/tide", 0o755, rust_program(&damaged)));
+    let scanned = scan(Layer::new().program("usr/bin/tide", 0o755, program(".dep-v0", &damaged)));
+    assert!(scanned.sbom.packages.is_empty());
+    assert_eq!(incomplete(&scanned.notes).len(), 1, "{:?}", scanned.notes);
+}
+
+#[test]
+fn a_go_program_has_the_modules_that_go_lists() {
+    let section = fixture("go/buildinfo");
+    let scanned = scan(Layer::new().program("usr/bin/tide", 0o755, program(".go.buildinfo", &section)));
+    assert_eq!(incomplete(&scanned.notes).len(), 0, "{:?}", scanned.notes);
+    assert_eq!(listed(&scanned), expected("go/expected.txt", &[]));
+    // Go's own tool does not find it any more either.
+    let mut damaged = section;
+    damaged[2] ^= 0xff;
+    let scanned = scan(Layer::new().program("usr/bin/tide", 0o755, program(".go.buildinfo", &damaged)));
     assert!(scanned.sbom.packages.is_empty());
     assert_eq!(incomplete(&scanned.notes).len(), 1, "{:?}", scanned.notes);
 }
