@@ -1,4 +1,5 @@
-//! Java archives, Rust and Go programs that Maven, Cargo and Go built, against what those tools list (`README.md` in their folders of `tests/fixtures`).
+//! Java archives, Rust and Go programs that Maven, Cargo and Go built, against what those tools list (`README.md` in their
+//! folders of `tests/fixtures`).
 
 use std::fs;
 
