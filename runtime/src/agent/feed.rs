@@ -178,10 +178,10 @@ mod tests {
             batch.push(kernel_loss(1_000));
             assert!(feed.send(batch));
         }
-        let (mut events, mut kernel, mut queue) = received(&inputs);
+        let first = received(&inputs);
         assert!(feed.send(Vec::new()));
         let rest = received(&inputs);
-        (events, kernel, queue) = (events + rest.0, kernel + rest.1, queue + rest.2);
+        let (events, kernel, queue) = (first.0 + rest.0, first.1 + rest.1, first.2 + rest.2);
         assert_eq!(kernel, batches * 1_000);
         assert!(queue > 0, "two batches are all that is kept");
         assert_eq!(events + queue, batches * size as u64);

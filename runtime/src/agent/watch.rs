@@ -86,9 +86,9 @@ impl Sight {
             }
             let mut batch = Vec::new();
             self.next_batch(&mut batch)?;
-            let is_end = self.next.is_none() && end_ns.is_some_and(|end_ns| is_over(&batch, end_ns));
-            if is_end {
-                self.eyes.leave_rest(end_ns.unwrap_or_default());
+            let ended = end_ns.filter(|end_ns| self.next.is_none() && is_over(&batch, *end_ns));
+            if let Some(end_ns) = ended {
+                self.eyes.leave_rest(end_ns);
                 // What was lost since it was last counted is to be known before the end.
                 self.eyes.count_losses(&mut batch)?;
             }
@@ -96,7 +96,7 @@ impl Sight {
             if !feed.send(batch) {
                 return Ok(());
             }
-            if is_end {
+            if ended.is_some() {
                 feed.close();
                 return Ok(());
             }

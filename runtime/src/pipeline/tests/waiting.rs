@@ -89,14 +89,20 @@ fn who_was_there_before_the_agent_is_waited_for_from_the_first_tick_on() {
     assert_eq!(live.pipeline.counts().unknown_containers, 1);
 }
 
-#[test]
-fn who_is_named_late_is_judged_from_then_on() {
+/// Redis that serves, and whose name nobody has said yet; of the host's cgroup it is known.
+fn serving_unnamed() -> (Scene, Container, Room, Live) {
     let mut scene = Scene::new();
     let container = scene.name("redis", CGROUP, Some(digest(1)));
     let room = serving(&mut scene);
     let mut live = Live::new();
     live.feed(&scene.items);
     live.pipeline.answer(1, Answer::Host, &mut live.out);
+    (scene, container, room, live)
+}
+
+#[test]
+fn who_is_named_late_is_judged_from_then_on() {
+    let (mut scene, container, room, mut live) = serving_unnamed();
     let late_ns = scene.now_ns + BOOT_OFFSET_NS + MAX_WAIT_NS + 10 * MILLISECOND;
     live.pipeline.tick(late_ns, &mut live.out);
     assert_eq!(live.pipeline.counts().unknown_containers, 1);
@@ -214,12 +220,7 @@ fn an_image_can_be_found_by_its_layers() {
 
 #[test]
 fn a_name_that_comes_late_counts_from_then_on() {
-    let mut scene = Scene::new();
-    let container = scene.name("redis", CGROUP, Some(digest(1)));
-    let room = serving(&mut scene);
-    let mut live = Live::new();
-    live.feed(&scene.items);
-    live.pipeline.answer(1, Answer::Host, &mut live.out);
+    let (mut scene, container, room, mut live) = serving_unnamed();
     live.pipeline.tick(u64::MAX / 2, &mut live.out);
     live.pipeline
         .answer(CGROUP, answer(&container, &redis_images()), &mut live.out);
