@@ -104,7 +104,7 @@ const OTHERS: &[Parser] = &[
     (
         "spdx-json",
         |b| drop(sbom::read(Format::SpdxJson, b)),
-        &["scanner/tests/fixtures/ecosystems/freetype.spdx.json"],
+        &["scanner/tests/fixtures/ecosystems/acme-sails.spdx.json"],
     ),
     ("spdx-tag-value", |b| drop(sbom::read(Format::SpdxTagValue, b)), &[]),
     ("syft-json", |b| drop(sbom::read(Format::SyftJson, b)), &[]),

@@ -182,8 +182,8 @@ pub(super) const PARSERS: &[Parser] = &[
     ),
     (
         "vcpkg-spdx",
-        |b| in_image("/opt/installed/x64-linux/share/freetype/vcpkg.spdx.json", b),
-        &["scanner/tests/fixtures/ecosystems/freetype.spdx.json"],
+        |b| in_image("/opt/installed/x64-linux/share/acme-sails/vcpkg.spdx.json", b),
+        &["scanner/tests/fixtures/ecosystems/acme-sails.spdx.json"],
     ),
     (
         "wordpress",
