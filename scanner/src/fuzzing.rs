@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use self::image::{in_image, settings, started_by};
 use crate::{
-    RegistryOptions, ScanOptions, Silent, Target, oci, parse_platform,
+    DEFAULT_MAX_ENTRIES, RegistryOptions, ScanOptions, Silent, Target, oci, parse_platform,
     sbom::{self, Format},
     scan, secret,
     source::{ContainerdOptions, EngineOptions, SourceOptions},
@@ -152,6 +152,7 @@ fn scanned(scheme: &str, bytes: &[u8]) {
         },
         parallel_layers: 1,
         memory_bytes: None,
+        max_entries: DEFAULT_MAX_ENTRIES,
         cache: None,
         progress: &Silent,
     };

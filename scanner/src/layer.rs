@@ -30,6 +30,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) entries: AtomicU64,
     /// Bytes of kept contents so far.
     pub(crate) kept_bytes: AtomicU64,
+    /// Members of all layers that are read.
+    pub(crate) max_entries: u64,
     /// Bytes of contents that may be kept.
     pub(crate) kept_limit: u64,
     /// Whether the target is a folder of sources and no image.
@@ -89,8 +91,15 @@ pub(crate) enum Whiteout {
     Opaque(String),
 }
 
-/// Reads a layer to its end. Errors of the source are errors; errors of its content are notes.
-pub(crate) fn read(index: u32, name: &str, source: &mut (dyn Read + Send), shared: &Shared<'_>) -> io::Result<Layer> {
+/// Reads a layer to its end. Errors of the source are errors; errors of its content are notes. `diff_id` is what the image
+/// promises that its content is, where that is known.
+pub(crate) fn read(
+    index: u32,
+    name: &str,
+    source: &mut (dyn Read + Send),
+    diff_id: Option<&Digest>,
+    shared: &Shared<'_>,
+) -> io::Result<Layer> {
     let (producer, chunks) = inflate::pipe();
     std::thread::scope(|scope| {
         let inflater = std::thread::Builder::new()
@@ -111,11 +120,19 @@ pub(crate) fn read(index: u32, name: &str, source: &mut (dyn Read + Send), share
             };
             notes.push(Note::new(kind, name, error.to_string()));
         }
+        // Early writers of zstd:chunked (skopeo and podman before 2024) leave out what fills the last record, and the digest
+        // of before stays in the config. podman takes such an image, containerd refuses it. Zeros behind the end say nothing.
+        let filled = blob.filled_digest.filter(|filled| diff_id == Some(filled));
+        if filled.is_some() && content.error.is_none() {
+            let detail = "zeros at the end of its tar were left out when it was compressed again (zstd:chunked): its digest \
+                          is right with them, but containerd refuses it";
+            notes.push(Note::new(NoteKind::Hint, name, detail));
+        }
         Ok(Layer {
             blob_digest: blob.digest,
             blob_bytes: blob.size_bytes,
             compression: blob.compression,
-            diff_id: content.error.is_none().then_some(blob.content_digest),
+            diff_id: content.error.is_none().then_some(filled.unwrap_or(blob.content_digest)),
             size_bytes: content.size_bytes,
             entries: inventory.entries,
             whiteouts: inventory.whiteouts,

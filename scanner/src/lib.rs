@@ -40,6 +40,6 @@ pub use error::{RegistryFailure, ScanError};
 pub use platforms::platforms;
 pub use progress::{Progress, Silent, Total};
 pub use registry::{Mirror, RegistryError, RegistryOptions};
-pub use scan::{DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, Scan, ScanOptions, scan};
+pub use scan::{DEFAULT_MAX_ENTRIES, DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, Scan, ScanOptions, scan};
 pub use target::{Target, parse_platform};
 pub use tree::Tree;

@@ -12,7 +12,7 @@ use crate::{
     layer::{Compression, Layer},
     layout::digest_of,
     licence,
-    limits::MAX_NOTES,
+    limits::{MAX_ENTRIES, MAX_NOTES},
     merge::Merge,
     oci,
     progress::{Progress, Total},
@@ -30,6 +30,8 @@ pub struct ScanOptions<'a> {
     /// looked into. At least [`MIN_MEMORY_BYTES`]; `None`: contents as much as the limits allow. The list of files is not
     /// counted: about 350 bytes each, with the package that owns it.
     pub memory_bytes: Option<u64>,
+    /// Files, folders and links of all layers together that are read; more are a note. About 350 bytes each.
+    pub max_entries: u64,
     /// Layers that were read before; `None`: everything is read.
     pub cache: Option<LayerCache>,
     /// Who watches.
@@ -41,6 +43,9 @@ pub const MIN_MEMORY_BYTES: u64 = 32 << 20;
 
 /// What a scan is given unless somebody says otherwise.
 pub const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
+
+/// What is read unless somebody says otherwise; real images have up to some hundred thousand.
+pub const DEFAULT_MAX_ENTRIES: u64 = MAX_ENTRIES;
 
 /// What a scan learned.
 #[derive(Debug)]

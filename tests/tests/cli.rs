@@ -114,6 +114,19 @@ fn a_truncated_layer_is_never_clean() {
 }
 
 #[test]
+fn an_image_of_more_files_than_are_read_is_never_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..2_000).map(|number| format!("srv/{number}")).collect();
+    let tiny: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    image::write_layout(folder.path(), &[&image::debian_files(), &tiny], &json!({})).unwrap();
+    let target = format!("oci:{}", folder.path().display());
+    let run = command::scan(&target, &["--max-entries", "1000"]);
+    check(&run, 5, &["more than 1000 files", "--max-entries"], "2004 files");
+    let run = command::scan(&target, &["--max-entries", "2004"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
 fn a_missing_layer_is_never_clean() {
     let run = scan_damaged(|layout| fs::remove_file(layout.blob(&layout.layer_digests[0])).unwrap());
     assert!(matches!(run.code, Some(3 | 5)), "{run:?}");

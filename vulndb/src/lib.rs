@@ -39,9 +39,9 @@ pub use import::{ImportOptions, ImportSummary, SourceSummary, import};
 pub use publishers::default_feeds;
 pub use purl::Purl;
 pub use rematch::{Change, rematch};
-pub use transfer::{Transfer, export, restore};
+pub use transfer::{Transfer, export, is_exported, restore};
 pub use update::{FeedOutcome, FeedSource, Location, UpdateOptions, UpdateSummary, update};
 pub use vex::{
-    Suppressed, VexClaim, VexDocument, VexHeader, VexOutcome, VexStatement, VexStatus, apply_vex, read_vex, vex_claims,
-    write_csaf_vex, write_cyclonedx_vex, write_openvex,
+    Suppressed, VexClaim, VexDocument, VexHeader, VexOutcome, VexStatement, VexStatus, apply_vex,
+    has_openvex_statement, read_vex, vex_claims, write_csaf_vex, write_cyclonedx_vex, write_openvex,
 };

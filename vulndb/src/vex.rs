@@ -17,7 +17,7 @@ use crate::purl::Purl;
 pub use claim::{VexClaim, VexHeader, vex_claims};
 pub use csaf::write_csaf_vex;
 pub use cyclonedx::write_cyclonedx_vex;
-pub use openvex::write_openvex;
+pub use openvex::{has_openvex_statement, write_openvex};
 
 /// A document of one of the formats, read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use std::{path::PathBuf, time::Duration};
 
 use plimsoll_model::{Decision, Match, Note, Platform, Sbom, ScanReport};
 use plimsoll_scanner::{
-    DEFAULT_MEMORY_BYTES, LayerCache, MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform,
+    DEFAULT_MAX_ENTRIES, DEFAULT_MEMORY_BYTES, LayerCache, MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform,
     report::{self, Template},
     scan,
     source::SourceOptions,
@@ -81,6 +81,10 @@ pub(crate) struct SourceArguments {
     #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_BYTES >> 20,
         value_parser = clap::value_parser!(u64).range(MIN_MEMORY_BYTES >> 20..1 << 20))]
     memory: u64,
+    /// Most files, folders and links of all layers together; what is beyond is noted
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_MAX_ENTRIES,
+        value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    max_entries: u64,
     #[command(flatten)]
     registry: RegistryArguments,
     #[command(flatten)]
@@ -243,6 +247,7 @@ fn scan_platform(
         &ScanOptions {
             source: source_options(arguments, platform)?,
             memory_bytes: Some(arguments.memory << 20),
+            max_entries: arguments.max_entries,
             cache,
             parallel_layers: std::thread::available_parallelism().map_or(2, usize::from),
             progress: match &bar {

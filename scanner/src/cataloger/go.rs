@@ -26,7 +26,14 @@ impl Cataloger for Go {
             .filter(|entry| entry.elf.as_ref().is_some_and(|elf| elf.is_go))
         {
             match input.tree.content(&entry.path) {
-                Some(info) => catalog.packages.extend(modules(entry, &String::from_utf8_lossy(info))),
+                Some(info) => {
+                    let (found, is_damaged) = modules(entry, &String::from_utf8_lossy(info));
+                    catalog.packages.extend(found);
+                    if is_damaged {
+                        let detail = "build info of a Go program has names or versions that Go does not write";
+                        catalog.notes.push(Note::new(NoteKind::Unreadable, &entry.path, detail));
+                    }
+                }
                 None => {
                     let detail =
                         "Go program without build info that can be read: built before Go 1.18, or without modules";
@@ -40,8 +47,9 @@ impl Cataloger for Go {
     }
 }
 
-/// `dep` lines, each replaced by the `=>` line after it; `mod` where the main module has a version.
-fn modules(entry: &FileEntry, info: &str) -> Vec<Package> {
+/// `dep` lines, each replaced by the `=>` line after it; `mod` where the main module has a version. And whether something was
+/// left out that cannot be a name or a version: lengths that lie make a text of what lies beside it.
+fn modules(entry: &FileEntry, info: &str) -> (Vec<Package>, bool) {
     let mut lines = info.lines();
     let toolchain = lines.next().unwrap_or_default();
     let mut found: Vec<(&str, &str)> = Vec::new();
@@ -71,11 +79,26 @@ fn modules(entry: &FileEntry, info: &str) -> Vec<Package> {
         language::package(PackageKind::Go, path, version, purl, entry)
     };
     // A replacement by a folder has no version.
-    found
-        .into_iter()
-        .filter(|(_, version)| !version.is_empty())
-        .map(package)
-        .collect()
+    found.retain(|(_, version)| !version.is_empty());
+    let total = found.len();
+    found.retain(|(path, version)| is_plain(path) && is_plain(version) && (*path != "stdlib" || is_go(version)));
+    // Flags of the build may hold any bytes; they are not read.
+    let mut lines = info.lines().filter(|line| !line.starts_with("build\t"));
+    let is_damaged = found.len() < total || lines.any(|line| line.contains(['\0', char::REPLACEMENT_CHARACTER]));
+    (found.into_iter().map(package).collect(), is_damaged)
+}
+
+/// Paths and versions of modules are printable ASCII (golang.org/x/mod/module, `CheckPath`; semver).
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// `1.22.1`, `1.23rc1`, `1.22.1-custom` (go.dev/doc/toolchain#version).
+fn is_go(version: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b".-+_~".contains(&byte);
+    version.starts_with(|first: char| first.is_ascii_digit())
+        && !version.ends_with('.')
+        && version.bytes().all(is_known)
 }
 
 #[cfg(test)]
@@ -89,7 +112,8 @@ mod tests {
         let entry = FileEntry::new("/bin/app", FileKind::Regular, 0o755);
         let info = "go1.22.1 X:boringcrypto\npath\ta\nmod\ta\t(devel)\t\ndep\tgithub.com/x/y/v2\tv2.0.1\th1:a=\n\
                     dep\told\tv1.0.0\n=>\tnew\tv1.0.1\th1:b=\ndep\tlocal\tv1.0.0\n=>\t./local\t\t\nbuild\tGOOS=linux\n";
-        let found = modules(&entry, info);
+        let (found, is_damaged) = modules(&entry, info);
+        assert!(!is_damaged);
         let purls: Vec<&str> = found.iter().map(|package| package.purl.as_str()).collect();
         assert_eq!(
             purls,
@@ -99,5 +123,25 @@ mod tests {
                 "pkg:golang/new@v1.0.1"
             ]
         );
+    }
+
+    #[test]
+    fn what_go_does_not_write_is_no_version() {
+        let entry = FileEntry::new("/bin/app", FileKind::Regular, 0o755);
+        for (info, expected) in [
+            ("go1.26.\0\ndep\ta\tv1.0.0\n", "v1.0.0"),
+            ("go1.26.\ndep\ta\tv1.0.0\n", "v1.0.0"),
+            ("go1.26\ndep\ta\u{fffd}\tv1.0.0\n", "1.26"),
+            ("go1.26\ndep\ta\tv1.0.\u{1}\n", "1.26"),
+            ("go1.26\ndep\t\tv1.0.0\n", "1.26"),
+        ] {
+            let (found, is_damaged) = modules(&entry, info);
+            let versions: Vec<&str> = found.iter().map(|package| package.version.as_str()).collect();
+            assert_eq!(
+                (versions.as_slice(), is_damaged),
+                ([expected].as_slice(), true),
+                "{info:?}"
+            );
+        }
     }
 }

@@ -23,29 +23,24 @@ impl Cataloger for Haskell {
 
     fn catalog(&self, input: &Input<'_>) -> Catalog {
         let mut catalog = Catalog::default();
-        for (entry, content) in input.tree.contents() {
-            let Some(format) = Format::of(&entry.path) else {
-                continue;
+        for (entry, format, text) in language::texts(input.tree, Format::of) {
+            let locked: Vec<(&str, &str)> = match format {
+                Format::Stack => text.lines().filter_map(stack).collect(),
+                Format::Cabal => text.split(',').filter_map(cabal).collect(),
+                Format::Installed => {
+                    match installed(&text, entry) {
+                        Some(package) => catalog.packages.push(package),
+                        None => {
+                            let detail = "installed package has no name or version";
+                            catalog.notes.push(Note::new(NoteKind::Unreadable, &entry.path, detail));
+                        }
+                    }
+                    continue;
+                }
             };
-            let text = String::from_utf8_lossy(content);
-            let found: Vec<Package> = match format {
-                Format::Stack => text
-                    .lines()
-                    .filter_map(stack)
-                    .map(|locked| package(locked, entry))
-                    .collect(),
-                Format::Cabal => text
-                    .split(',')
-                    .filter_map(cabal)
-                    .map(|locked| package(locked, entry))
-                    .collect(),
-                Format::Installed => installed(&text, entry).into_iter().collect(),
-            };
-            if found.is_empty() && matches!(format, Format::Installed) {
-                let detail = "installed package has no name or version";
-                catalog.notes.push(Note::new(NoteKind::Unreadable, &entry.path, detail));
-            }
-            catalog.packages.extend(found);
+            catalog
+                .packages
+                .extend(locked.into_iter().map(|locked| package(locked, entry)));
         }
         catalog
     }

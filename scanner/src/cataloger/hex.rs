@@ -71,11 +71,7 @@ impl Cataloger for Hex {
 
     fn catalog(&self, input: &Input<'_>) -> Catalog {
         let mut catalog = Catalog::default();
-        for (entry, content) in input.tree.contents() {
-            let Some(format) = Format::of(&entry.path) else {
-                continue;
-            };
-            let text = String::from_utf8_lossy(content);
+        for (entry, format, text) in language::texts(input.tree, Format::of) {
             let locked = match format {
                 Format::Mix => mix(&text),
                 Format::Rebar => rebar(&text),

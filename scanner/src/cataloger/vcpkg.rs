@@ -1,7 +1,7 @@
 //! vcpkg's database of installed ports (`installed/vcpkg/status`) and the SPDX documents that it writes beside each port in, packages
 //! out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use plimsoll_model::{FileEntry, Note, NoteKind, Package, PackageKind};
 use serde::Deserialize;
@@ -50,16 +50,17 @@ impl Cataloger for Vcpkg {
 
     fn catalog(&self, input: &Input<'_>) -> Catalog {
         let mut catalog = Catalog::default();
-        let mut known = BTreeSet::new();
+        let mut known = BTreeMap::new();
         for (entry, content) in input.tree.contents().filter(|(entry, _)| is_status(&entry.path)) {
             let text = String::from_utf8_lossy(content);
             let root = language::folder(language::folder(&entry.path));
             for port in text.split("\n\n").filter_map(installed) {
-                known.insert(format!("{root}/{}/{}", port.triplet, port.name));
+                let place = format!("{root}/{}/{}", port.triplet, port.name);
+                known.insert(place, catalog.packages.len());
                 catalog.packages.push(package(&port, entry));
             }
         }
-        // Where only the libraries were copied, each port still describes itself.
+        // Where only the libraries were copied, each port still describes itself. Licences stand nowhere else.
         for (entry, content) in input.tree.contents().filter(|(entry, _)| is_document(&entry.path)) {
             let Some((folder, triplet)) = place(&entry.path) else {
                 continue;
@@ -67,16 +68,21 @@ impl Cataloger for Vcpkg {
             let Some(document) = language::json::<Document>(&entry.path, content, &mut catalog.notes) else {
                 continue;
             };
-            match described(&document, triplet) {
-                Some((port, _)) if known.contains(&format!("{folder}/{triplet}/{}", port.name)) => {}
-                Some((port, licence)) => {
-                    let mut package = package(&port, entry);
-                    package.licences.extend(licence.map(str::to_owned));
-                    catalog.packages.push(package);
-                }
+            let Some((port, licence)) = described(&document, triplet) else {
+                let detail = "document of a port names none";
+                catalog.notes.push(Note::new(NoteKind::Unreadable, &entry.path, detail));
+                continue;
+            };
+            let licence = licence.map(str::to_owned);
+            let place = format!("{folder}/{triplet}/{}", port.name);
+            match known.get(&place).map(|&index| &mut catalog.packages[index]) {
+                // A document of another version was left behind.
+                Some(package) if package.version == port.version => package.licences.extend(licence),
+                Some(_) => {}
                 None => {
-                    let detail = "document of a port names none";
-                    catalog.notes.push(Note::new(NoteKind::Unreadable, &entry.path, detail));
+                    let mut package = package(&port, entry);
+                    package.licences.extend(licence);
+                    catalog.packages.push(package);
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 use plimsoll_model::{Digest, FileEntry, FileKind, ImageConfig, ImageIdentity, Platform, Sbom};
 
 use crate::{
-    Silent, Tree, cataloger, check,
+    DEFAULT_MAX_ENTRIES, Silent, Tree, cataloger, check,
     layer::{self, Shared},
     licence,
     merge::Merge,
@@ -88,10 +88,11 @@ fn judged(mut bytes: &[u8]) {
         progress: &Silent,
         entries: AtomicU64::new(0),
         kept_bytes: AtomicU64::new(0),
+        max_entries: DEFAULT_MAX_ENTRIES,
         kept_limit: 64 << 20,
         is_source_tree: true,
     };
-    let layer = layer::read(0, "layer", &mut bytes, &shared).expect("memory can be read");
+    let layer = layer::read(0, "layer", &mut bytes, None, &shared).expect("memory can be read");
     let mut merge = Merge::default();
     merge.apply(layer);
     let mut notes = std::mem::take(&mut merge.notes);

@@ -65,12 +65,18 @@ impl Compression {
     }
 }
 
+/// Bytes of a record: GNU tar and others fill the last one with zeros (pax, `-b`: 20 blocks of 512 bytes).
+const RECORD_BYTES: usize = 10_240;
+
 /// What the compressed side learned.
 #[derive(Debug)]
 pub(crate) struct Blob {
     pub(crate) digest: Digest,
     /// Digest of the uncompressed bytes, or of those before an error.
     pub(crate) content_digest: Digest,
+    /// Digest of the uncompressed bytes with zeros to the end of their last record; `None` when that is full, or nobody is
+    /// known to leave it out.
+    pub(crate) filled_digest: Option<Digest>,
     pub(crate) size_bytes: u64,
     pub(crate) compression: Compression,
 }
@@ -84,6 +90,7 @@ pub(crate) fn pipe() -> (Producer, Chunks) {
         empty: empty_receiver,
         fresh: CHUNKS,
         hasher: None,
+        content_bytes: 0,
     };
     let chunks = Chunks {
         full: full_receiver,
@@ -104,6 +111,7 @@ pub(crate) struct Producer {
     /// Of what is inflated; `None` when the blob is not compressed: its own digest is that of the content. The other side
     /// hashes every file and has more to do.
     hasher: Option<Sha256>,
+    content_bytes: u64,
 }
 
 impl Producer {
@@ -136,8 +144,9 @@ impl Producer {
             let _ = self.full.send(Err(error));
         }
         let hasher = self.hasher.take();
+        let content_bytes = self.content_bytes;
         drop(self);
-        finish(input, compression, hasher)
+        finish(input, compression, hasher, content_bytes)
     }
 
     fn copy<R: Read>(&mut self, decoder: &mut R, compressed: impl Fn(&R) -> u64) -> Result<(), InflateError> {
@@ -184,6 +193,7 @@ impl Producer {
     /// False when nobody listens any more.
     fn send(&mut self, mut chunk: Vec<u8>, length: usize) -> bool {
         chunk.truncate(length);
+        self.content_bytes += length as u64;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
         }
@@ -195,6 +205,7 @@ fn finish<R: Read>(
     mut input: BufReader<Metered<'_, R>>,
     compression: Compression,
     hasher: Option<Sha256>,
+    content_bytes: u64,
 ) -> io::Result<Blob> {
     loop {
         let there = match input.fill_buf() {
@@ -208,12 +219,24 @@ fn finish<R: Read>(
     }
     let metered = input.into_inner();
     let digest = Digest::from_bytes(metered.hasher.finalize().into());
+    let filled = hasher.as_ref().filter(|_| compression == Compression::Zstd);
     Ok(Blob {
         digest,
+        filled_digest: filled.and_then(|hasher| filled_digest(hasher.clone(), content_bytes)),
         content_digest: hasher.map_or(digest, |hasher| Digest::from_bytes(hasher.finalize().into())),
         size_bytes: metered.size_bytes,
         compression,
     })
+}
+
+/// See [`Blob::filled_digest`].
+fn filled_digest(mut hasher: Sha256, content_bytes: u64) -> Option<Digest> {
+    let over = usize::try_from(content_bytes % RECORD_BYTES as u64).ok()?;
+    if over == 0 {
+        return None;
+    }
+    hasher.update(&[0; RECORD_BYTES][over..]);
+    Some(Digest::from_bytes(hasher.finalize().into()))
 }
 
 /// Hashes and counts what passes.

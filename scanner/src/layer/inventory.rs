@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cataloger::{self, Want},
     check, elf,
-    limits::{MAX_ENTRIES, MAX_KEPT_DATABASE_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
+    limits::{MAX_KEPT_DATABASE_BYTES, MAX_KEPT_FILE_BYTES, MAX_NOTES, MAX_SPARSE_BYTES},
     profile,
 };
 
@@ -77,8 +77,11 @@ impl<'a> Inventory<'a> {
 
     fn members(&mut self, tar: &mut TarReader<Chunks>) -> Result<(), TarError> {
         while let Some(member) = tar.next()? {
-            if self.shared.entries.fetch_add(1, Ordering::Relaxed) >= MAX_ENTRIES {
-                let detail = format!("image has more than {MAX_ENTRIES} entries");
+            let most = self.shared.max_entries;
+            if self.shared.entries.fetch_add(1, Ordering::Relaxed) >= most {
+                let detail = format!(
+                    "image has more than {most} files, folders and links: the rest was not read (--max-entries)"
+                );
                 self.note(NoteKind::Limit, self.name.to_owned(), detail);
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use plimsoll_vulndb::write_openvex;
+use plimsoll_vulndb::{has_openvex_statement, vex_claims, write_openvex};
 
 use super::{Document, Report, identity};
 
@@ -21,9 +21,8 @@ impl Report for OpenVex {
 
     /// The schema asks for one statement at least (`minItems` of `statements`).
     fn is_silent(&self, document: &Document<'_>) -> bool {
-        identity::with_claims(document, |claims, header| {
-            write_openvex(claims, &document.report.sbom, header).is_none()
-        })
+        let matches = document.report.matches.as_deref().unwrap_or_default();
+        !has_openvex_statement(&vex_claims(matches, document.suppressed), &document.report.sbom)
     }
 
     fn write(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {

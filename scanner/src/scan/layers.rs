@@ -35,6 +35,7 @@ pub(super) fn read(image: &dyn Image, options: &ScanOptions<'_>) -> Result<Layer
         progress: options.progress,
         entries: AtomicU64::new(0),
         kept_bytes: AtomicU64::new(0),
+        max_entries: options.max_entries,
         kept_limit: shares.contents,
         is_source_tree: image.is_source_tree(),
     };
@@ -141,7 +142,7 @@ impl Reader<'_> {
         }
         let number = number(index);
         let mut source = self.image.open_layer(index)?;
-        let layer = layer::read(number, &name, source.as_mut(), &self.shared).map_err(|source| {
+        let layer = layer::read(number, &name, source.as_mut(), Some(diff_id), &self.shared).map_err(|source| {
             let what = name.clone();
             ScanError::Read { what, source }.of_registry(&name)
         })?;
@@ -181,12 +182,16 @@ impl Reader<'_> {
         let (stated, diff_id) = (&self.opened.layers[index], &self.opened.config.diff_ids[index]);
         let cache = self.options.cache.as_ref().filter(|_| !self.image.computes_digests())?;
         let mut layer = cache.layer(diff_id, stated.blob_digest.as_ref())?;
+        let entries = layer.entries.len() as u64;
+        let before = self.shared.entries.fetch_add(entries, Ordering::Relaxed);
+        if before.saturating_add(entries) > self.shared.max_entries {
+            // Read as if it were new, up to where there are too many.
+            self.shared.entries.fetch_sub(entries, Ordering::Relaxed);
+            return None;
+        }
         layer.number(number(index));
         describe(&mut layer, stated);
         self.options.progress.advance(stated.size_bytes);
-        self.shared
-            .entries
-            .fetch_add(layer.entries.len() as u64, Ordering::Relaxed);
         let kept: u64 = layer.entries.iter().map(kept_bytes).sum();
         self.shared.kept_bytes.fetch_add(kept, Ordering::Relaxed);
         Some(layer)
@@ -209,7 +214,7 @@ impl Reader<'_> {
         let diff_ids = &self.opened.config.diff_ids;
         let mut found: Vec<Option<Layer>> = diff_ids.iter().map(|_| None).collect();
         while let Some(mut source) = stream.next()? {
-            let read = layer::read(0, "a layer", source.as_mut(), &self.shared);
+            let read = layer::read(0, "a layer", source.as_mut(), None, &self.shared);
             drop(source);
             let layer = read.map_err(|source| ScanError::Read {
                 what: "a layer".to_owned(),

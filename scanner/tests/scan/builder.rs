@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use plimsoll_model::{Digest, Note, NoteKind};
 use plimsoll_scanner::{
-    RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan,
+    DEFAULT_MAX_ENTRIES, RegistryOptions, Scan, ScanError, ScanOptions, Silent, Target, scan,
     source::{ContainerdOptions, EngineOptions, SourceOptions},
 };
 use serde_json::{Value, json};
@@ -208,6 +208,7 @@ pub(crate) fn options(source: SourceOptions) -> ScanOptions<'static> {
     ScanOptions {
         source,
         memory_bytes: None,
+        max_entries: DEFAULT_MAX_ENTRIES,
         cache: None,
         parallel_layers: 2,
         progress: &Silent,

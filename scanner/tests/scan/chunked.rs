@@ -80,6 +80,31 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// skopeo 1.9.3 left out the zeros that fill the last record of the tar; the image's config has the digest of before.
+#[test]
+fn zeros_that_skopeo_left_out_at_the_end_are_told_and_nothing_else_is() {
+    let bytes = fixture("skopeo.tar.zst");
+    let tar = zstd::decode_all(bytes.as_slice()).unwrap();
+    let media_type = "application/vnd.oci.image.layer.v1.tar+zstd";
+    let image = |before: &[u8], bytes: &[u8]| oci(&[Blob::of(media_type, before, bytes.to_vec())]);
+    // GNU tar wrote 20,480 bytes, as the README beside the file says.
+    let whole = [tar.as_slice(), &vec![0; 20_480 - tar.len()]].concat();
+    let scan = image(&whole, &bytes).scan().unwrap();
+    assert_eq!(listing(&scan).len(), 8);
+    assert_eq!(scan.layers[0].diff_id.to_string(), crate::builder::digest(&whole));
+    let told: Vec<&str> = scan.notes.iter().map(|note| note.detail.as_str()).collect();
+    assert!(told.iter().any(|detail| detail.contains("zstd:chunked")), "{told:?}");
+    assert!(scan.notes.iter().all(|note| !note.makes_incomplete()), "{told:?}");
+    // One more byte, or one that is no zero: not what was promised.
+    let longer = [whole.as_slice(), &[0; 512]].concat();
+    let mut other = whole.clone();
+    *other.last_mut().unwrap() = 1;
+    for before in [longer, other] {
+        let error = image(&before, &bytes).scan().unwrap_err();
+        assert!(matches!(error, plimsoll_scanner::ScanError::Digest { .. }), "{error}");
+    }
+}
+
 /// What the tools that write such layers wrote of one folder; `fixtures/chunked/README.md` says which and how.
 #[test]
 fn layers_of_the_tools_that_write_them_hold_what_was_packed() {

@@ -251,6 +251,9 @@ fn a_port_that_the_database_knows_is_recorded_once() {
     );
     let names: Vec<&str> = scan.sbom.packages.iter().map(|package| package.name.as_str()).collect();
     assert_eq!(names, ["acme-keel", "acme-sails", "vcpkg-cmake"]);
+    // The database has no licences; the port's own document does.
+    let licences: Vec<&[String]> = scan.sbom.packages.iter().map(|package| &*package.licences).collect();
+    assert_eq!(licences, [&[][..], &["(Apache-2.0 OR MIT)".to_owned()], &[]]);
 }
 
 #[test]

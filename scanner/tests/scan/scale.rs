@@ -1,7 +1,7 @@
 //! Images with more of everything than real ones have: layers, links, tiny files, little memory.
 
 use plimsoll_model::NoteKind;
-use plimsoll_scanner::{Target, scan};
+use plimsoll_scanner::{LayerCache, Target, scan};
 
 use crate::builder::{Blob, Layer, oci, options, plain_source};
 
@@ -63,6 +63,36 @@ fn a_hundred_thousand_tiny_files_are_all_listed() {
         found.tree.below("/srv").filter(|entry| entry.digest.is_some()).count(),
         100_000
     );
+}
+
+#[test]
+fn more_entries_than_the_limit_are_a_note_also_when_layers_are_known() {
+    let layer = |layer: u32| {
+        let files = (0..400).fold(Layer::new(), |tar, number| {
+            tar.file(&format!("srv/{layer}-{number}"), "")
+        });
+        Blob::gzip(&files.tar())
+    };
+    let image = oci(&[0, 1, 2].map(layer));
+    let cache = tempfile::tempdir().unwrap();
+    let entries = |max_entries: u64| {
+        let target = format!("oci:{}:v1", image.path());
+        let mut little = options(plain_source());
+        little.max_entries = max_entries;
+        little.cache = Some(LayerCache::new(cache.path().to_owned(), 1 << 20));
+        let found = scan(&Target::parse(&target).unwrap(), &little).unwrap();
+        let limits = found.notes.iter().filter(|note| note.kind == NoteKind::Limit);
+        let told = limits.filter(|note| note.detail.contains("--max-entries")).count();
+        assert_eq!(found.notes.iter().any(|note| note.kind == NoteKind::Limit), told > 0);
+        (found.tree.below("/srv").count(), told)
+    };
+    let first = entries(1_000);
+    assert!(first.0 == 1_000 && first.1 >= 1, "{first:?}");
+    assert_eq!(entries(1_200), (1_200, 0));
+    // All three layers are known now, each within the limit and all together not.
+    let again = entries(1_000);
+    assert!(again.0 == 1_000 && again.1 >= 1, "{again:?}");
+    assert_eq!(entries(1_200), (1_200, 0));
 }
 
 #[test]

@@ -86,9 +86,19 @@ fn names(one: &Value) -> Vec<String> {
     names
 }
 
+/// Whether an OpenVEX document would have a statement: one of a package that the image has. It costs no document.
+pub fn has_openvex_statement(claims: &[VexClaim<'_>], sbom: &Sbom) -> bool {
+    claims
+        .iter()
+        .any(|claim| sbom.packages.get(claim.one.package as usize).is_some())
+}
+
 /// An OpenVEX document of what is said of an image's packages: so that whoever scans the same image elsewhere need not
 /// judge again. `None`: there is nothing to say, and the format's schema asks for one statement at least.
 pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_>) -> Option<Value> {
+    if !has_openvex_statement(claims, sbom) {
+        return None;
+    }
     // What is said alike of several packages, as of all that one source makes, is one statement.
     let mut order: Vec<(Value, BTreeSet<&str>)> = Vec::new();
     let mut places = HashMap::new();
@@ -115,7 +125,7 @@ pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_
         statement
     });
     let statements: Vec<Value> = statements.collect();
-    let document = json!({
+    Some(json!({
         "@context": CONTEXT,
         "@id": header.id,
         "author": header.author,
@@ -123,8 +133,7 @@ pub fn write_openvex(claims: &[VexClaim<'_>], sbom: &Sbom, header: &VexHeader<'_
         "version": 1,
         "tooling": concat!("plimsoll ", env!("CARGO_PKG_VERSION")),
         "statements": statements,
-    });
-    (!statements.is_empty()).then_some(document)
+    }))
 }
 
 /// What a claim says of the image, without the package.
