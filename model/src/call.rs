@@ -1,5 +1,7 @@
 //! System calls that sensors tell of one by one, because a rule asked for them by name.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{SocketAddress, Transport};
@@ -19,6 +21,43 @@ pub struct Call {
     pub texts: Vec<String>,
     /// What one of its descriptors is.
     pub object: CallObject,
+}
+
+impl Call {
+    /// A text argument, by its place among the texts, as an absolute path: below the folder of the call where it is none.
+    /// Links in it are as the caller wrote them.
+    pub fn path(&self, index: usize) -> Cow<'_, str> {
+        let text = self.texts.get(index).map_or("", String::as_str);
+        let folder = match &self.object {
+            CallObject::File { path } if !text.starts_with('/') => path,
+            _ => return Cow::Borrowed(text),
+        };
+        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in text.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                name => parts.push(name),
+            }
+        }
+        Cow::Owned(format!("/{}", parts.join("/")))
+    }
+
+    /// Source and target of a call that has two paths: what a link points to, as it was written, and the link; the old name
+    /// and the new one. `None` for other calls.
+    pub fn source_and_target(&self) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+        use SystemCall as C;
+        match self.call {
+            C::Symlink | C::Symlinkat | C::Mount | C::MoveMount => {
+                let text = self.texts.first().map_or("", String::as_str);
+                Some((Cow::Borrowed(text), self.path(1)))
+            }
+            C::Rename | C::Renameat | C::Renameat2 | C::Link | C::Linkat => Some((self.path(0), self.path(1))),
+            _ => None,
+        }
+    }
 }
 
 /// What a descriptor of a call is.

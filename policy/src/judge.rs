@@ -5,15 +5,18 @@
 //! write over one that it does hold) is a deviation even where the facet is open.
 
 use plimsoll_model::{
-    Action, Applet, Confidence, Credentials, Event, EventKind, Evidence, EvidenceSource, ExpectedFact, Fact,
-    MAX_EXPECTED, PathPattern, Peer, PeerScope, Phase, PortSpec, Process, SocketAddress, Subject, Transport, Verb,
+    Action, Applet, Call, Confidence, Credentials, Event, EventKind, Evidence, EvidenceSource, ExpectedFact, Fact,
+    MAX_EXPECTED, PathPattern, Peer, PeerScope, Phase, PortSpec, Process, SocketAddress, Subject, SystemCall,
+    Transport, Verb,
 };
 
 use crate::{
     CompiledProfile, Deviation, DeviationKind, KnownFiles,
     address::scope_of,
     deviation::connect_priority,
-    exec, identity, load, local,
+    exec,
+    files::parent_of,
+    identity, load, local,
     program::{identify, script_of},
     text::{escape, evidence_words, expected_fact, expects_nothing, phase_words, scope_words, transport_words},
 };
@@ -71,6 +74,7 @@ pub fn judge(profile: &CompiledProfile, event: &Event, context: Context<'_>) -> 
         // A bound TCP socket that never listens serves nobody; one that does is judged when it does.
         EventKind::Listen { address, transport } => judge_listen(&case(&event.process), *address, *transport),
         EventKind::Open { path, access, .. } if access.can_write() => judge_write(&case(&event.process), path),
+        EventKind::Call(call) => judge_placed(&case(&event.process), call),
         EventKind::Load { path, file } => load::judge(&case(&event.process), path, *file),
         EventKind::ConnectLocal { path } => local::judge(&case(&event.process), path),
         EventKind::UseCapability { number } => identity::judge_capability(&case(&event.process), *number),
@@ -306,6 +310,63 @@ fn judge_write(case: &Case<'_>, path: &str) -> Judgement {
     let mut deviation = case.deviation(kind, Verb::Write, &format!("wrote {}", escape(path)), against);
     deviation.allow = (!is_code).then(|| case.allow(Action::Write(PathPattern(path.to_owned()))));
     Judgement::Deviates(vec![deviation])
+}
+
+/// A file that gets a name in another folder is written there, as far as those are concerned who find it there. Within one
+/// folder names change all the time (what is written under another name and renamed when it is whole), and who may write
+/// there was asked when it was written.
+fn judge_placed(case: &Case<'_>, call: &Call) -> Judgement {
+    let is_link = matches!(call.call, SystemCall::Symlink | SystemCall::Symlinkat);
+    let gives_names = is_link
+        || matches!(
+            call.call,
+            SystemCall::Rename | SystemCall::Renameat | SystemCall::Renameat2 | SystemCall::Link | SystemCall::Linkat
+        );
+    // Entry scripts lay out what the server finds.
+    if !gives_names || call.result < 0 || case.phase == Phase::Entrypoint {
+        return Judgement::NotJudged;
+    }
+    let Some((source, target)) = call.source_and_target() else {
+        return Judgement::NotJudged;
+    };
+    let (from, to) = (plain(&source), plain(&target));
+    let is_elsewhere = match is_link {
+        true => source.contains('/') && parent_of(&from) != parent_of(&to),
+        false => has_two_folders(call) || parent_of(&from) != parent_of(&to),
+    };
+    match is_elsewhere {
+        true => judge_write(case, &to),
+        false => Judgement::NotJudged,
+    }
+}
+
+/// The old name is relative to another folder than the new one: that folder is not told.
+fn has_two_folders(call: &Call) -> bool {
+    let is_at = matches!(
+        call.call,
+        SystemCall::Renameat | SystemCall::Renameat2 | SystemCall::Linkat
+    );
+    let is_relative = call.texts.first().is_some_and(|text| !text.starts_with('/'));
+    is_at && is_relative && call.arguments[0] != call.arguments[2]
+}
+
+/// A path without `.` and `..`, and by its name of today where everybody still knows it by its old one (FHS 3.0, 5.13).
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    let parts = match parts.as_slice() {
+        ["var", "run", ..] => &parts[1..],
+        all => all,
+    };
+    format!("/{}", parts.join("/"))
 }
 
 fn code_is_not_written(case: &Case<'_>, path: &str) -> Against {

@@ -87,7 +87,7 @@ fn write(call: &Call, shown: Shown, out: &mut String) {
     let number = |index: usize| call.arguments.get(index).copied().unwrap_or(0);
     let _ = match shown {
         Text(index) => out.write_str(call.texts.get(index).map_or("", String::as_str)),
-        Path(index) => out.write_str(&path(call, index)),
+        Path(index) => out.write_str(&call.path(index)),
         // Descriptors, users and sizes are 32 bits wide; what is above them in a register means nothing.
         Number(index) => {
             let [a, b, c, d, ..] = number(index).to_le_bytes();
@@ -105,26 +105,6 @@ fn write(call: &Call, shown: Shown, out: &mut String) {
         Shown::Result => write!(out, "{}", call.result),
         Object => out.write_str(object_path(call).unwrap_or("")),
     };
-}
-
-/// A text argument as an absolute path.
-pub(super) fn path(call: &Call, index: usize) -> Cow<'_, str> {
-    let text = call.texts.get(index).map_or("", String::as_str);
-    let folder = match &call.object {
-        CallObject::File { path } if !text.starts_with('/') => path,
-        _ => return Cow::Borrowed(text),
-    };
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in text.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    Cow::Owned(format!("/{}", parts.join("/")))
 }
 
 /// The file that a call's descriptor stands for.
@@ -168,18 +148,6 @@ pub(super) fn write_all(call: &Call, out: &mut String) {
     }
 }
 
-/// Source and target of a call that has two paths: what a link points to and the link, the old name and the new one.
-pub(super) fn source_and_target(call: &Call) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
-    match call.call {
-        C::Symlink | C::Symlinkat | C::Mount | C::MoveMount => {
-            let text = call.texts.first().map_or("", String::as_str);
-            Some((Cow::Borrowed(text), path(call, 1)))
-        }
-        C::Rename | C::Renameat | C::Renameat2 | C::Link | C::Linkat => Some((path(call, 0), path(call, 1))),
-        _ => None,
-    }
-}
-
 /// The path of a call that has one.
 pub(super) fn one_path(call: &Call) -> Option<Cow<'_, str>> {
     if let Some(path) = object_path(call) {
@@ -191,7 +159,7 @@ pub(super) fn one_path(call: &Call) -> Option<Cow<'_, str>> {
         _ => None,
     });
     match (paths.next(), paths.next()) {
-        (Some(index), None) => Some(path(call, index)),
+        (Some(index), None) => Some(call.path(index)),
         _ => None,
     }
 }

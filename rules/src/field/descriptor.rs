@@ -72,7 +72,7 @@ fn two_paths(context: &Context<'_>, show: &mut dyn FnMut(Value<'_>), wants_sourc
     let Some(EventKind::Call(call)) = context.event().map(|event| &event.kind) else {
         return;
     };
-    if let Some((source, target)) = call::source_and_target(call) {
+    if let Some((source, target)) = call.source_and_target() {
         show(Value::Text(if wants_source { &source } else { &target }));
     }
 }

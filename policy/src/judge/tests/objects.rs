@@ -1,5 +1,7 @@
 //! Peers, ports and paths.
 
+use plimsoll_model::CallObject;
+
 use super::*;
 
 fn socket(text: &str) -> SocketAddress {
@@ -164,5 +166,137 @@ fn judges_writes_by_path_and_guards_programs() {
         };
         let event = event(process(REDIS, &[REDIS]), phase, kind);
         assert_eq!(verdict(profile, &known, &event, Entry::Inside), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_file_that_gets_its_name_elsewhere_is_written_there() {
+    use SystemCall::{Link, Rename, Renameat, Renameat2, Symlink};
+    let folder = |path: &str| CallObject::File { path: path.to_owned() };
+    let data = || folder("/data");
+    for (call, texts, object, result, phase, expected) in [
+        (
+            Rename,
+            ["/tmp/x", "/srv/www/shell.php"],
+            data(),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        (
+            Renameat2,
+            ["/tmp/x", "www/shell.php"],
+            folder("/srv"),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        (
+            Link,
+            ["/data/a.jpg", "/srv/www/a.php"],
+            data(),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        (
+            Symlink,
+            ["/tmp/x", "/srv/www/shell.php"],
+            data(),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        (
+            Symlink,
+            ["../tmp/x", "/srv/shell.php"],
+            data(),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        (
+            Renameat,
+            ["x", "shell.php"],
+            folder("/srv/www"),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        (
+            Rename,
+            ["/tmp/x", "/tmp/../srv/www/shell.php"],
+            data(),
+            0,
+            Phase::Serving,
+            "unexpected-write",
+        ),
+        // Expected where it comes to be, by whichever name.
+        (
+            Rename,
+            ["/tmp/x", "/data/dump.rdb"],
+            data(),
+            0,
+            Phase::Serving,
+            "expected",
+        ),
+        (Rename, ["/tmp/x", "dump.rdb"], data(), 0, Phase::Serving, "expected"),
+        (
+            Rename,
+            ["/tmp/x", "/var/run/redis.pid"],
+            data(),
+            0,
+            Phase::Serving,
+            "expected",
+        ),
+        // Under another name and renamed when it is whole; a link to what is beside it.
+        (
+            Rename,
+            ["/srv/conf.new", "/srv/conf"],
+            data(),
+            0,
+            Phase::Serving,
+            "open",
+        ),
+        (Symlink, ["v2", "/srv/current"], data(), 0, Phase::Serving, "open"),
+        // It did not happen; it is what entry scripts are for.
+        (
+            Rename,
+            ["/tmp/x", "/srv/www/shell.php"],
+            data(),
+            -13,
+            Phase::Serving,
+            "open",
+        ),
+        (
+            Symlink,
+            ["/dev/stdout", "/srv/log"],
+            data(),
+            0,
+            Phase::Entrypoint,
+            "open",
+        ),
+    ] {
+        let profile = Profile {
+            facts: ["/data/**", "/run/**", "/tmp/**"]
+                .map(|path| fact(Some(REDIS), Action::Write(path.into()), &[]))
+                .to_vec(),
+            facets: vec![
+                closed(Verb::Write, Phase::Serving),
+                closed(Verb::Write, Phase::Entrypoint),
+            ],
+            ..profile()
+        };
+        let act = EventKind::Call(Box::new(Call {
+            call,
+            result,
+            // Two folders, of which the second one is told.
+            arguments: [3, 0, 4, 0],
+            texts: texts.map(str::to_owned).to_vec(),
+            object,
+        }));
+        let event = event(process(REDIS, &["redis-server"]), phase, act);
+        let found = verdict(profile, &files(&[]), &event, Entry::Inside);
+        assert_eq!(found, expected, "{call:?} {texts:?} {result} {phase:?}");
     }
 }
