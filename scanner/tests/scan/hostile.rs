@@ -195,6 +195,70 @@ fn a_file_of_holes_is_not_filled() {
     assert!(paths(&scan).contains(&"/after"));
 }
 
+/// A frame of one raw block whose header asks for a window of 2^`log` bytes (RFC 8878, sections 3.1.1.1 and 3.1.1.2).
+fn zstd_frame(log: u8, content: &[u8]) -> Vec<u8> {
+    let block = u32::try_from(content.len()).unwrap() << 3 | 1;
+    let start = [0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3];
+    [&start[..], &block.to_le_bytes()[..3], content].concat()
+}
+
+#[test]
+fn a_window_that_wants_all_memory_is_told() {
+    let tar = Layer::new().file("small", "1").tar();
+    let kind = "application/vnd.oci.image.layer.v1.tar+zstd";
+    for (log, is_read) in [(20, true), (27, true), (28, false), (41, false)] {
+        let scan = oci(&[Blob::of(kind, &tar, zstd_frame(log, &tar))]).scan().unwrap();
+        assert_eq!(paths(&scan).contains(&"/small"), is_read, "2^{log}");
+        assert_eq!(incomplete(&scan.notes).is_empty(), is_read, "2^{log}: {:?}", scan.notes);
+    }
+}
+
+#[test]
+fn maps_and_headers_without_end_are_told() {
+    // A sparse map of format 1.0 that announces more pairs than any file has, or pairs that do not come.
+    for map in [
+        "99999999\n",
+        "18446744073709551615\n",
+        "60000\n1\n1\n",
+        "2\n0\n5\n3\n5\n",
+    ] {
+        let mut body = map.as_bytes().to_vec();
+        body.resize(1024, 0);
+        let records = "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n29 GNU.sparse.realsize=1000\n";
+        let tar = Layer::new().with(|builder| {
+            for (kind, content) in [
+                (tar::EntryType::XHeader, records.as_bytes()),
+                (tar::EntryType::Regular, &body),
+            ] {
+                let mut header = tar::Header::new_ustar();
+                header.set_entry_type(kind);
+                header.set_path("holes").unwrap();
+                header.set_size(content.len() as u64);
+                header.set_cksum();
+                builder.append(&header, content).unwrap();
+            }
+        });
+        let scan = oci(&[Blob::gzip(&tar.file("after", "1").tar())]).scan().unwrap();
+        assert!(!incomplete(&scan.notes).is_empty(), "{map:?}: {:?}", scan.notes);
+    }
+    // Names before a member, and none comes.
+    for (count, is_read) in [(15, true), (16, false), (5_000, false)] {
+        let tar = Layer::new().with(|builder| {
+            for _ in 0..count {
+                let mut header = tar::Header::new_gnu();
+                header.set_path("././@LongLink").unwrap();
+                header.set_entry_type(tar::EntryType::GNULongName);
+                header.set_size(2);
+                header.set_cksum();
+                builder.append(&header, &b"b\0"[..]).unwrap();
+            }
+        });
+        let scan = oci(&[Blob::gzip(&tar.file("a", "1").tar())]).scan().unwrap();
+        assert_eq!(paths(&scan), if is_read { &["/b"][..] } else { &[] }, "{count}");
+        assert_eq!(incomplete(&scan.notes).is_empty(), is_read, "{count}: {:?}", scan.notes);
+    }
+}
+
 #[test]
 fn names_that_are_no_utf8_are_told_and_stay_apart() {
     let member = |layer: Layer, name: &[u8], kind, target: &[u8]| {

@@ -82,10 +82,8 @@ pub(super) const ALL: &[Classifier] = &[
     elf(
         "envoy",
         &["envoy"],
-        &[
-            r"[0-9a-f]{40}/{version}/(?:Clean|Modified)/",
-            r"\x00{version}\x00{1,8}[0-9a-f]{40}\x00",
-        ],
+        // `VERSION/Clean/RELEASE/…` is only put together when it runs; what else has this shape is 1.0.0.
+        &[r"\x00(1\.[1-9][0-9]\.[0-9]{1,2})(?:-dev)?\x00"],
         &["envoyproxy:envoy"],
     ),
     elf("traefik", &["traefik"], &["{go}"], &["traefik:traefik"]).of_go("github.com/traefik/traefik/v3"),
