@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * System calls that a rule asks for by name, at their return: arguments come from the caller's saved registers, texts from
- * its memory, descriptors from its table. Each has two programs, for a trampoline at the call's function and for its
- * tracepoint.
+ * its memory, descriptors from its table. Each has a program for a trampoline at the call's function; all share one for their
+ * tracepoints.
  */
 #pragma once
 
+#include "numbers.h"
 #include "path.h"
 #include "send.h"
 #include "task.h"
@@ -191,67 +192,35 @@ static __attribute__((noinline)) int call_returned(u32 call, u32 shape, struct p
 	return 0;
 }
 
+/* A trampoline for each: it knows which call it is at. */
 #define CALL(number, name, shape)                                                          \
 	SECTION("fexit/" #name)                                                                \
 	int call_##name(u64 *ctx)                                                              \
 	{                                                                                      \
 		return call_returned(number, shape, (struct pt_regs *)ctx[0], (s64)ctx[1]);        \
-	}                                                                                      \
-	SECTION("tracepoint/syscalls/sys_exit_" #name)                                         \
-	int exit_##name(struct syscall_exit *ctx)                                              \
-	{                                                                                      \
-		struct pt_regs *regs = bpf_task_pt_regs(bpf_get_current_task_btf());               \
-                                                                                           \
-		return call_returned(number, shape, regs, ctx->result);                            \
 	}
+#include "calls.h"
+#undef CALL
 
-/* Numbers are those of model: SystemCall::ALL; a test compares them. */
-CALL(0, unlink, TEXT(0) | FOLDER_CWD)
-CALL(1, unlinkat, TEXT(1) | FOLDER_AT(0))
-CALL(2, rmdir, TEXT(0) | FOLDER_CWD)
-CALL(3, mkdir, TEXT(0) | FOLDER_CWD)
-CALL(4, mkdirat, TEXT(1) | FOLDER_AT(0))
-CALL(5, rename, TEXT(0) | TEXT(1) | FOLDER_CWD)
-CALL(6, renameat, TEXT(1) | TEXT(3) | FOLDER_AT(2))
-CALL(7, renameat2, TEXT(1) | TEXT(3) | FOLDER_AT(2))
-CALL(8, link, TEXT(0) | TEXT(1) | FOLDER_CWD)
-CALL(9, linkat, TEXT(1) | TEXT(3) | FOLDER_AT(2))
-CALL(10, symlink, TEXT(0) | TEXT(1) | FOLDER_CWD)
-CALL(11, symlinkat, TEXT(0) | TEXT(2) | FOLDER_AT(1))
-CALL(12, chmod, TEXT(0) | FOLDER_CWD)
-CALL(13, fchmod, OBJECT_AT(0))
-CALL(14, fchmodat, TEXT(1) | FOLDER_AT(0))
-CALL(15, chown, TEXT(0) | FOLDER_CWD)
-CALL(16, lchown, TEXT(0) | FOLDER_CWD)
-CALL(17, fchown, OBJECT_AT(0))
-CALL(18, fchownat, TEXT(1) | FOLDER_AT(0))
-CALL(19, setuid, 0)
-CALL(20, setgid, 0)
-CALL(21, setreuid, 0)
-CALL(22, setregid, 0)
-CALL(23, setresuid, 0)
-CALL(24, setresgid, 0)
-CALL(25, setns, OBJECT_AT(0))
-CALL(26, unshare, 0)
-CALL(27, mount, TEXT(0) | TEXT(1) | TEXT(2) | FOLDER_CWD)
-CALL(28, umount2, TEXT(0) | FOLDER_CWD)
-CALL(29, pivot_root, TEXT(0) | TEXT(1) | FOLDER_CWD)
-CALL(30, chroot, TEXT(0) | FOLDER_CWD)
-CALL(31, ptrace, 0)
-CALL(32, process_vm_writev, 0)
-CALL(33, init_module, TEXT(2))
-CALL(34, finit_module, TEXT(1) | OBJECT_AT(0))
-CALL(35, bpf, 0)
-CALL(36, memfd_create, TEXT(0))
-CALL(37, dup, OBJECT_RESULT | ONLY_STDIO_SOCKETS)
-CALL(38, dup2, OBJECT_RESULT | ONLY_STDIO_SOCKETS)
-CALL(39, dup3, OBJECT_RESULT | ONLY_STDIO_SOCKETS)
-CALL(40, socket, 0)
-CALL(41, accept, OBJECT_RESULT)
-CALL(42, accept4, OBJECT_RESULT)
-CALL(43, userfaultfd, 0)
-CALL(44, capset, 0)
-/* 45 is recvfrom, see receive.h. */
-CALL(46, io_uring_setup, 0)
-CALL(47, move_mount, TEXT(1) | TEXT(3) | FOLDER_AT(2))
-CALL(48, fchmodat2, TEXT(1) | FOLDER_AT(0))
+struct known_call {
+	u8 call; /* its number and one: 0 is none */
+	u32 shape;
+};
+
+#define CALL(number, name, shape) [NR_##name] = { number + 1, shape },
+static const struct known_call known_calls[NR_KNOWN] = {
+#include "calls.h"
+};
+#undef CALL
+
+/* One program for all tracepoints: the verifier looks at it once. */
+SECTION("tracepoint/syscalls/sys_exit_unlinkat")
+int on_call_returned(struct syscall_exit *ctx)
+{
+	struct pt_regs *regs = bpf_task_pt_regs(bpf_get_current_task_btf());
+	u32 number = ctx->number;
+
+	if (number >= NR_KNOWN || !known_calls[number].call)
+		return 0;
+	return call_returned(known_calls[number].call - 1, known_calls[number].shape, regs, ctx->result);
+}

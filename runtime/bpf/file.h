@@ -13,6 +13,14 @@
 /* An error pointer, not an address. */
 #define IS_ERROR(value) ((u64)(value) >= (u64)-4095)
 
+/* Which opens for reading leave the kernel, as the loaded rules say: none, those of `read_places`, or all. */
+enum { READS_NONE = 0, READS_SOME = 1, READS_ALL = 2 };
+
+/* Set by the loader. */
+const volatile u8 reads = READS_NONE;
+const volatile u8 reads_with_dots = 0; /* also those whose caller wrote `..` */
+const volatile u8 ask_paths = 0;       /* send paths as the caller wrote them */
+
 /* Writing to them leaves nothing behind: null, zero, full, random, urandom, terminals. */
 INLINE bool is_harmless_device(u32 device)
 {
@@ -22,30 +30,43 @@ INLINE bool is_harmless_device(u32 device)
 	       (major >= 136 && major <= 143);
 }
 
-/* Reading is told of files and folders; what devices and sockets give is no secret that a rule could name. */
-INLINE bool is_worth_reading(struct inode *inode)
-{
-	u16 type = READ(inode, i_mode) & S_IFMT;
+/* What of a file and its inode is read at once. */
+#define FILE_BYTES 80
+#define INODE_BYTES 80
 
-	return type == S_IFREG || type == S_IFDIR;
+struct opened {
+	struct path path;
+	struct inode *inode;
+	u32 mode, flags;
+};
+
+INLINE struct opened look_at(struct file *file)
+{
+	struct opened opened = {};
+
+	BEGINNING(start, file, FILE_BYTES);
+	opened.path.mnt = FIELD(start, file, f_path.mnt);
+	opened.path.dentry = FIELD(start, file, f_path.dentry);
+	opened.inode = FIELD(start, file, f_inode);
+	opened.mode = FIELD(start, file, f_mode);
+	opened.flags = FIELD(start, file, f_flags);
+	return opened;
 }
 
-INLINE bool is_worth_sending(struct inode *inode)
+/*
+ * Reading is told of files and folders; what devices and sockets give is no secret that a rule could name. Writing is told of
+ * all that keeps what was written.
+ */
+INLINE bool is_worth_sending(u16 mode, u32 device, bool is_write)
 {
-	u16 type = READ(inode, i_mode) & S_IFMT;
+	u16 type = mode & S_IFMT;
 
+	if (!is_write && type != S_IFREG && type != S_IFDIR && reads != READS_ALL)
+		return false;
 	if (type == S_IFIFO || type == S_IFSOCK)
 		return false;
-	return type != S_IFCHR || !is_harmless_device(READ(inode, i_rdev));
+	return type != S_IFCHR || !is_harmless_device(device);
 }
-
-/* Which opens for reading leave the kernel, as the loaded rules say: none, those of `read_places`, or all. */
-enum { READS_NONE = 0, READS_SOME = 1, READS_ALL = 2 };
-
-/* Set by the loader. */
-const volatile u8 reads = READS_NONE;
-const volatile u8 reads_with_dots = 0; /* also those whose caller wrote `..` */
-const volatile u8 ask_paths = 0;       /* send paths as the caller wrote them */
 
 #define PLACE_BYTES 32
 #define MAX_DOT_SEARCH 256
@@ -63,51 +84,109 @@ struct {
 	MAP_INT(max_entries, 1024);
 } read_places SECTION(".maps");
 
-/* Whether rules ask for reads in the upper part of the tree that a file is in: a walk without a copy. */
-__attribute__((noinline)) int is_read_place(u64 opened)
+/* Components that rules ask for wherever they are, cut likewise. */
+struct read_name {
+	char text[PLACE_BYTES];
+};
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_HASH);
+	MAP_TYPE(key, struct read_name);
+	MAP_TYPE(value, u8);
+	MAP_INT(max_entries, 256);
+} read_names SECTION(".maps");
+
+/*
+ * How long the texts of both tables are, one bit for each length: most files are told from what rules ask for without a
+ * look at a name. Bit 0 of `seconds` stands for places that are whole folders.
+ */
+struct read_lengths {
+	u32 names, firsts, seconds;
+};
+
+struct {
+	MAP_INT(type, BPF_MAP_TYPE_ARRAY);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, struct read_lengths);
+	MAP_INT(max_entries, 1);
+} read_lengths SECTION(".maps");
+
+INLINE bool has_length(u32 lengths, u32 length)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct file *file = (void *)opened;
-	struct fs_struct *fs = task->fs;
-	struct path path = read_path(&file->f_path), root = read_path(&fs->root);
-	struct dentry *dentry = path.dentry, *first = NULL, *second = NULL;
-	struct vfsmount *vfsmount = path.mnt;
-	struct mount *mount = (void *)vfsmount - (u64)&((struct mount *)0)->mnt;
-	struct dentry *top = READ(vfsmount, mnt_root);
+	return lengths >> (length < PLACE_BYTES ? length : PLACE_BYTES - 1) & 1;
+}
+
+INLINE bool is_read_name(const u8 *text)
+{
+	struct read_name name = {};
+
+	bpf_probe_read_kernel_str(name.text, PLACE_BYTES, text);
+	return bpf_map_lookup_elem(&read_names, &name) != NULL;
+}
+
+struct part {
+	const u8 *text;
+	u32 length; /* 0: there is none */
+};
+
+INLINE bool is_place(struct read_lengths *lengths, struct part first, struct part second)
+{
 	struct read_place place = {};
 
+	bool has_second = second.length && has_length(lengths->seconds, second.length);
+
+	if (!first.length || !has_length(lengths->firsts, first.length) || !(has_second || lengths->seconds & 1))
+		return false;
+	bpf_probe_read_kernel_str(place.first, PLACE_BYTES, first.text);
+	if (lengths->seconds & 1 && bpf_map_lookup_elem(&read_places, &place))
+		return true;
+	if (!has_second)
+		return false;
+	bpf_probe_read_kernel_str(place.second, PLACE_BYTES, second.text);
+	return bpf_map_lookup_elem(&read_places, &place) != NULL;
+}
+
+/* Whether rules ask for reads of a file, as far as the upper part of its path and single components say: a walk without a copy. */
+__attribute__((noinline)) int is_read_place(u64 leaf, u64 mount)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct path path = {}, root = root_of(task);
+	struct part first = {}, second = {};
+	struct read_lengths *lengths;
+	struct climb climb;
+	u32 zero = 0;
+
+	lengths = bpf_map_lookup_elem(&read_lengths, &zero);
+	if (!lengths)
+		return true;
+	path.dentry = (void *)leaf;
+	path.mnt = (void *)mount;
+	begin_climb(&climb, path);
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		if (dentry == root.dentry && vfsmount == root.mnt)
-			break;
-		if (dentry == top) {
-			struct mount *above = READ(mount, mnt_parent);
+		struct dentry *dentry = climb.dentry, *parent;
 
-			if (above == mount)
-				break;
-			dentry = READ(mount, mnt_mountpoint);
-			mount = above;
-			vfsmount = &mount->mnt;
-			top = READ(vfsmount, mnt_root);
-			continue;
+		if (dentry == root.dentry && climb.vfsmount == root.mnt)
+			return is_place(lengths, first, second);
+		if (dentry == climb.top) {
+			if (leave_mount(&climb))
+				continue;
+			return is_place(lengths, first, second);
 		}
-		struct dentry *parent = READ(dentry, d_parent);
+		BEGINNING(entry, dentry, DENTRY_BYTES);
 
+		parent = FIELD(entry, dentry, d_parent);
 		if (parent == dentry)
-			break;
+			return is_place(lengths, first, second);
 		second = first;
-		first = dentry;
-		dentry = parent;
+		first.text = FIELD(entry, dentry, d_name.name);
+		first.length = FIELD(entry, dentry, d_name.len);
+		if (has_length(lengths->names, first.length) && is_read_name(first.text))
+			return true;
+		climb.dentry = parent;
 	}
-	if (!first)
-		return false;
-	bpf_probe_read_kernel_str(place.first, PLACE_BYTES, READ(first, d_name.name));
-	if (bpf_map_lookup_elem(&read_places, &place))
-		return true;
-	if (!second)
-		return false;
-	bpf_probe_read_kernel_str(place.second, PLACE_BYTES, READ(second, d_name.name));
-	return bpf_map_lookup_elem(&read_places, &place) != NULL;
+	/* Deeper than we walk: let user space decide. */
+	return true;
 }
 
 /* The path argument of the system call that opens, by its number; 0 for other ways to open. */
@@ -180,23 +259,26 @@ __attribute__((noinline)) int judge_write(u64 opened)
 	return verdict;
 }
 
-INLINE void send_open(struct file *file, struct task_struct *task)
+INLINE void send_open(struct file *file, struct opened opened, struct task_struct *task)
 {
-	struct inode *inode = READ(file, f_inode);
+	bool is_write = opened.mode & FMODE_WRITE, is_sent = is_write || reads == READS_ALL;
+	struct inode *inode = opened.inode;
 	struct fs_struct *fs = task->fs;
-	bool is_sent = READ(file, f_mode) & FMODE_WRITE || reads == READS_ALL;
 	u32 asked = 0;
 
 	/* What is opened to be executed is the exec's matter. */
-	if (!(READ(file, f_mode) & FMODE_WRITE) && READ(file, f_flags) & FMODE_EXEC)
+	if (!is_write && (reads == READS_NONE || opened.flags & FMODE_EXEC))
 		return;
-	if (!is_sent && (reads == READS_NONE || !is_worth_reading(inode)))
+	/* What decides most often comes first, and costs least. */
+	if (!is_sent && !reads_with_dots && !is_read_place((u64)opened.path.dentry, (u64)opened.path.mnt))
 		return;
-	if (!is_worth_sending(inode))
+	BEGINNING(start, inode, INODE_BYTES);
+
+	if (!is_worth_sending(FIELD(start, inode, i_mode), FIELD(start, inode, i_rdev), is_write))
 		return;
-	if (!is_sent && !reads_with_dots && !is_read_place(number_of(file)))
+	if (has_policies && is_write && is_expected_write((u64)opened.path.dentry, (u64)opened.path.mnt))
 		return;
-	if (has_policies && READ(file, f_mode) & FMODE_WRITE && is_expected_write(number_of(file)))
+	if (!is_caller_heeded())
 		return;
 	struct scratch *scratch = take_scratch();
 
@@ -208,19 +290,29 @@ INLINE void send_open(struct file *file, struct task_struct *task)
 
 	if (ask_paths)
 		asked = append_user_string(scratch, asked_path(task));
-	if (!is_sent && reads_with_dots && !has_dots(scratch, asked) && !is_read_place(number_of(file))) {
+	if (!is_sent && reads_with_dots && !has_dots(scratch, asked) &&
+	    !is_read_place((u64)opened.path.dentry, (u64)opened.path.mnt)) {
 		give_back(scratch);
 		return;
 	}
 	fill_head(&record->head, KIND_OPEN, task);
-	record->inode = READ(inode, i_ino);
-	record->mode = READ(file, f_mode);
-	record->flags = READ(file, f_flags) | forgotten_flags(task);
+	record->inode = FIELD(start, inode, i_ino);
+	record->mode = opened.mode;
+	record->flags = opened.flags | forgotten_flags(task);
 	record->asked_length = asked;
-	record->verdict = has_policies && record->mode & FMODE_WRITE ? judge_write(number_of(file)) : VERDICT_NONE;
-	record->path_flags = append_path(scratch, read_path(&file->f_path), read_path(&fs->root), &record->path_length);
+	record->verdict = has_policies && is_write ? judge_write(number_of(file)) : VERDICT_NONE;
+	record->path_flags = append_path(scratch, opened.path, read_path(&fs->root), &record->path_length);
 	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
 	give_back(scratch);
+}
+
+/* As far as can be said before anything is read: most opens are not of containers. */
+INLINE void consider(struct file *file, struct task_struct *task)
+{
+	struct opened opened = look_at(file);
+
+	if (reads || opened.mode & FMODE_WRITE)
+		send_open(file, opened, task);
 }
 
 /*
@@ -243,8 +335,8 @@ int on_file_open(u64 *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 mode = file->f_mode;
 
-	if ((mode & FMODE_WRITE || reads) && is_caller_wanted(task) && !is_internal(file, mode))
-		send_open(file, task);
+	if ((mode & FMODE_WRITE || reads) && is_possibly_wanted(task) && !is_internal(file, mode))
+		consider(file, task);
 	return 0;
 }
 
@@ -255,8 +347,8 @@ int on_file_opened(u64 *ctx)
 	struct file *file = (void *)ctx[3];
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!IS_ERROR(file) && (reads || READ(file, f_mode) & FMODE_WRITE) && is_caller_wanted(task))
-		send_open(file, task);
+	if (!IS_ERROR(file) && is_possibly_wanted(task))
+		consider(file, task);
 	return 0;
 }
 
@@ -270,7 +362,7 @@ int on_open_returned(struct syscall_exit *ctx)
 	if (fd < 0)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!is_caller_wanted(task))
+	if (!is_possibly_wanted(task))
 		return 0;
 	struct fdtable *table = task->files->fdt;
 	struct file **slot = table->fd;
@@ -280,7 +372,7 @@ int on_open_returned(struct syscall_exit *ctx)
 		return 0;
 	bpf_probe_read_kernel(&file, sizeof(file), slot + (u32)fd);
 	/* Another thread may have closed it since: then there is nothing left to tell from. */
-	if (file && (reads || READ(file, f_mode) & FMODE_WRITE))
-		send_open(file, task);
+	if (file)
+		consider(file, task);
 	return 0;
 }

@@ -39,6 +39,27 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 		value__;                                                                        \
 	})
 
+/* Where a field is in the running kernel's type. */
+#define OFFSET(pointer, field) __builtin_preserve_field_info((pointer)->field, 0)
+
+/*
+ * The beginning of a structure, read at once: what costs is the call of a helper, not its bytes. A field that the running
+ * kernel keeps further behind is read for itself.
+ */
+#define BEGINNING(name, pointer, length)                                                \
+	u8 name[length] __attribute__((aligned(8)));                                        \
+	bpf_probe_read_kernel(name, sizeof(name), pointer)
+#define FIELD(beginning, pointer, field)                                                \
+	({                                                                                  \
+		__typeof__((pointer)->field) found__;                                           \
+		u64 at__ = OFFSET(pointer, field);                                              \
+		if (at__ + sizeof(found__) <= sizeof(beginning))                                \
+			found__ = *(__typeof__(found__) *)((beginning) + at__);                     \
+		else                                                                            \
+			found__ = READ(pointer, field);                                             \
+		found__;                                                                        \
+	})
+
 /* Whether the running kernel has the field. */
 #define EXISTS(pointer, field) __builtin_preserve_field_info((pointer)->field, 2)
 

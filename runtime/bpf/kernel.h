@@ -31,6 +31,7 @@ typedef struct {
 } atomic_t;
 
 struct qstr {
+	u32 len;
 	const u8 *name;
 };
 
@@ -115,7 +116,12 @@ struct pid_namespace {
 };
 
 struct nsproxy {
+	void *uts_ns;
+	void *ipc_ns;
 	struct mnt_namespace *mnt_ns;
+	void *pid_ns_for_children;
+	void *net_ns;
+	void *cgroup_ns;
 };
 
 struct upid {
@@ -140,6 +146,7 @@ struct cred {
 	kgid_t egid;
 	struct capabilities cap_permitted;
 	struct capabilities cap_effective;
+	struct user_namespace *user_ns;
 };
 
 struct tty_driver {
@@ -156,6 +163,7 @@ struct signal_struct {
 	atomic_t live;
 	s32 group_exit_code;
 	u32 flags;
+	struct task_struct *curr_target;
 	struct pid *pids[4];
 	struct tty_struct *tty;
 };
@@ -421,7 +429,8 @@ struct bpf_sock_addr {
 
 struct syscall_exit {
 	u64 common;
-	s64 number;
+	s32 number;
+	s32 padding;
 	s64 result;
 };
 

@@ -100,55 +100,117 @@ INLINE u32 append_user_string(struct scratch *scratch, u64 from)
 	return (u32)length;
 }
 
-/* Appends the components of `path`, leaf first. Returns flags; `*length` is what was appended. */
-INLINE u32 append_path(struct scratch *scratch, struct path path, struct path root, u32 *length)
-{
-	struct dentry *dentry = path.dentry;
-	struct vfsmount *vfsmount = path.mnt;
-	struct mount *mount = (void *)vfsmount - (u64)&((struct mount *)0)->mnt;
-	struct dentry *top = READ(vfsmount, mnt_root);
-	u32 start = offset(scratch), flags = PATH_CUT;
+/* On the way from a file up to the root: where we are, and the mount that this is in. */
+struct climb {
+	struct dentry *dentry;
+	struct vfsmount *vfsmount;
+	struct dentry *top;        /* of the mount */
+	struct mount *above;       /* the mount that it is mounted in; itself when there is none */
+	struct mount *mount;
+	struct dentry *mountpoint; /* where, in the one above */
+};
 
+/* What of them is read at once: as much as holds the fields that climbing needs. */
+#define MOUNT_BYTES 40
+#define DENTRY_BYTES 48
+
+INLINE void enter_mount(struct climb *climb, struct mount *mount)
+{
+	BEGINNING(start, mount, MOUNT_BYTES);
+
+	climb->mount = mount;
+	climb->vfsmount = &mount->mnt;
+	climb->top = FIELD(start, mount, mnt.mnt_root);
+	climb->above = FIELD(start, mount, mnt_parent);
+	climb->mountpoint = FIELD(start, mount, mnt_mountpoint);
+}
+
+INLINE void begin_climb(struct climb *climb, struct path path)
+{
+	enter_mount(climb, (void *)path.mnt - (u64)&((struct mount *)0)->mnt);
+	climb->dentry = path.dentry;
+}
+
+/* From the top of a mount to the place where it is mounted; false at the top of all. */
+INLINE bool leave_mount(struct climb *climb)
+{
+	if (climb->above == climb->mount)
+		return false;
+	climb->dentry = climb->mountpoint;
+	enter_mount(climb, climb->above);
+	return true;
+}
+
+/* A global function, which the verifier looks at once in each program, wherever it is called. Returns flags. */
+__attribute__((noinline)) int climb_path(struct scratch *scratch, u64 leaf, u64 leaf_mount, u64 root, u64 root_mount)
+{
+	struct path path = {};
+	struct climb climb;
+	u32 start;
+
+	if (!scratch)
+		return PATH_CUT;
+	path.dentry = (void *)leaf;
+	path.mnt = (void *)leaf_mount;
+	start = offset(scratch);
+	begin_climb(&climb, path);
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		if (dentry == root.dentry && vfsmount == root.mnt) {
-			flags = PATH_REACHED_ROOT;
-			break;
-		}
+		struct dentry *dentry = climb.dentry, *parent;
+
+		if ((u64)dentry == root && (u64)climb.vfsmount == root_mount)
+			return PATH_REACHED_ROOT;
 		if (offset(scratch) - start > MAX_PATH - MAX_NAME)
-			break;
-		if (dentry == top) {
-			struct mount *above = READ(mount, mnt_parent);
-
-			if (above == mount) {
-				flags = 0;
-				break;
-			}
-			dentry = READ(mount, mnt_mountpoint);
-			mount = above;
-			vfsmount = &mount->mnt;
-			top = READ(vfsmount, mnt_root);
-			continue;
+			return PATH_CUT;
+		if (dentry == climb.top) {
+			if (leave_mount(&climb))
+				continue;
+			return 0;
 		}
-		struct dentry *parent = READ(dentry, d_parent);
+		BEGINNING(entry, dentry, DENTRY_BYTES);
 
-		append_string(scratch, READ(dentry, d_name.name), MAX_NAME);
-		if (parent == dentry) {
-			flags = PATH_DETACHED;
-			break;
-		}
-		dentry = parent;
+		parent = FIELD(entry, dentry, d_parent);
+		append_string(scratch, FIELD(entry, dentry, d_name.name), MAX_NAME);
+		if (parent == dentry)
+			return PATH_DETACHED;
+		climb.dentry = parent;
 	}
+	return PATH_CUT;
+}
+
+/*
+ * Appends the components of `path`, leaf first. Returns flags; `*length` is what was appended. Neither path may be of a type that
+ * the verifier knows: see read_path.
+ */
+INLINE u32 append_path(struct scratch *scratch, struct path path, struct path root, u32 *length)
+{
+	u32 start = offset(scratch), flags;
+
+	flags = climb_path(scratch, (u64)path.dentry, (u64)path.mnt, (u64)root.dentry, (u64)root.mnt);
 	*length = offset(scratch) - start;
 	return flags;
 }
 
 INLINE struct path read_path(const void *from)
 {
+	BEGINNING(start, (struct path *)from, 16);
 	struct path path = {};
 
-	path.mnt = READ((struct path *)from, mnt);
-	path.dentry = READ((struct path *)from, dentry);
+	path.mnt = FIELD(start, (struct path *)from, mnt);
+	path.dentry = FIELD(start, (struct path *)from, dentry);
+	return path;
+}
+
+/*
+ * A process's root by plain loads, to be compared with: global functions take no pointers of which the verifier knows the type.
+ */
+INLINE struct path root_of(struct task_struct *task)
+{
+	struct fs_struct *fs = task->fs;
+	struct path path = {};
+
+	path.mnt = fs->root.mnt;
+	path.dentry = fs->root.dentry;
 	return path;
 }
 

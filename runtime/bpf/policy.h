@@ -180,35 +180,29 @@ __attribute__((noinline)) int walk_up(struct walk *walk, u64 leaf, u64 leaf_moun
 {
 	if (!walk)
 		return 0;
-	struct dentry *dentry = (void *)leaf;
-	struct vfsmount *vfsmount = (void *)leaf_mount;
-	struct mount *mount = (void *)vfsmount - (u64)&((struct mount *)0)->mnt;
-	struct dentry *top = READ(vfsmount, mnt_root);
+	struct path path = {};
+	struct climb climb;
 
+	path.dentry = (void *)leaf;
+	path.mnt = (void *)leaf_mount;
+	begin_climb(&climb, path);
 	/* Counts are in the caller's memory, of which the verifier keeps no track: else it looks at each of their values. */
 	walk->count = 0;
 	walk->below_root = ~0U;
 	walk->end = WALK_CUT;
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		if ((u64)dentry == root && (u64)vfsmount == root_mount)
+		if ((u64)climb.dentry == root && (u64)climb.vfsmount == root_mount)
 			walk->below_root = *(volatile u32 *)&walk->count;
-		if (dentry == top) {
-			struct mount *above = READ(mount, mnt_parent);
-
-			if (above == mount) {
-				walk->end = WALK_WHOLE;
-				break;
-			}
-			dentry = READ(mount, mnt_mountpoint);
-			mount = above;
-			vfsmount = &mount->mnt;
-			top = READ(vfsmount, mnt_root);
-			continue;
+		if (climb.dentry == climb.top) {
+			if (leave_mount(&climb))
+				continue;
+			walk->end = WALK_WHOLE;
+			break;
 		}
-		struct dentry *parent = READ(dentry, d_parent);
+		struct dentry *parent = READ(climb.dentry, d_parent);
 
-		if (parent == dentry) {
+		if (parent == climb.dentry) {
 			walk->end = WALK_DETACHED;
 			break;
 		}
@@ -216,9 +210,9 @@ __attribute__((noinline)) int walk_up(struct walk *walk, u64 leaf, u64 leaf_moun
 
 		if (count >= MAX_LEVELS)
 			break;
-		walk->parts[count & (MAX_LEVELS - 1)] = (u64)dentry;
+		walk->parts[count & (MAX_LEVELS - 1)] = (u64)climb.dentry;
 		*(volatile u32 *)&walk->count = count + 1;
-		dentry = parent;
+		climb.dentry = parent;
 	}
 	return 0;
 }
@@ -314,17 +308,19 @@ __attribute__((noinline)) int has_told_name(struct walk *walk)
 }
 
 /* Whether a write to a file is expected of this process and asked for by no rule: then it is not told. */
-__attribute__((noinline)) int is_expected_write(u64 opened)
+__attribute__((noinline)) int is_expected_write(u64 leaf, u64 mount)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct file *file = (void *)opened;
 	struct policy *policy = process_policy(task, task->self_exec_id);
 	struct fs_struct *fs = task->fs;
+	struct path path = {};
 	struct walk walk = {};
 
 	if (!policy || !policy->expected_writes)
 		return false;
-	walk_path(&walk, read_path(&file->f_path), read_path(&fs->root));
+	path.dentry = (void *)leaf;
+	path.mnt = (void *)mount;
+	walk_path(&walk, path, read_path(&fs->root));
 	if (walk.end != WALK_WHOLE || walk.below_root != walk.count || !walk.count)
 		return false;
 	if (!is_in_set(&walk, walk.count, policy->expected_writes))

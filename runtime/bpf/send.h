@@ -90,8 +90,18 @@ INLINE bool is_wanted(struct task_struct *task)
 	return !containers_only || (is_contained(task) && is_heeded(cgroup_of(task)));
 }
 
-/* The same of the current task, which is cheaper. */
+/* The same of the current task, which is cheaper; in two halves, of which the first costs next to nothing. */
+INLINE bool is_possibly_wanted(struct task_struct *task)
+{
+	return !containers_only || is_contained(task);
+}
+
+INLINE bool is_caller_heeded(void)
+{
+	return !containers_only || is_heeded(bpf_get_current_cgroup_id());
+}
+
 INLINE bool is_caller_wanted(struct task_struct *task)
 {
-	return !containers_only || (is_contained(task) && is_heeded(bpf_get_current_cgroup_id()));
+	return is_possibly_wanted(task) && is_caller_heeded();
 }

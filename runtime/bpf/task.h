@@ -7,14 +7,17 @@
 
 #define PIDTYPE_TGID 1 /* the group leader's pid */
 
+#define UPID_BYTES 16
+
 INLINE struct upid innermost(struct pid *pid)
 {
 	struct upid upid = {};
 	/* numbers[] has level + 1 elements of the running kernel's size. */
-	u64 at = pid->level * KERNEL_SIZE(struct upid);
+	struct upid *last = (void *)&pid->numbers[0].nr - OFFSET((struct upid *)0, nr) + pid->level * KERNEL_SIZE(struct upid);
 
-	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr), (void *)&pid->numbers[0].nr + at);
-	bpf_probe_read_kernel(&upid.ns, sizeof(upid.ns), (void *)&pid->numbers[0].ns + at);
+	BEGINNING(start, last, UPID_BYTES);
+	upid.nr = FIELD(start, last, nr);
+	upid.ns = FIELD(start, last, ns);
 	return upid;
 }
 
@@ -39,41 +42,73 @@ INLINE u64 cgroup_of(struct task_struct *task)
 /*
  * For each pointer that plain C follows from a task, newer verifiers search all of the kernel's types by name, up to four
  * times over (btf_nested_type_is_trusted), in every program: that was 60 % of the processor time of an agent's start on 6.18.
- * So most are read. What a signal_struct points to costs nothing more.
+ * What is found on the way through a signal_struct is trusted with nothing, so that it is followed without a search. The thread
+ * that signals go to is any one of the process; it knows the leader.
  */
+INLINE struct task_struct *leader_of(struct task_struct *task)
+{
+	return task->signal->curr_target->group_leader;
+}
+
+/* A load where the verifier knows the type, else a helper's call, which costs as much as twenty. */
+#define TAKE(is_typed, pointer, field) ((is_typed) ? (pointer)->field : READ(pointer, field))
+
+/* kernel_cap_t is one long word or two: what is loaded must not be longer than a member. */
+INLINE u64 take_capabilities(struct capabilities *set, bool is_typed)
+{
+	u64 bits = 0;
+
+	if (is_typed)
+		return *(volatile u32 *)set | (u64)*((volatile u32 *)set + 1) << 32;
+	bpf_probe_read_kernel(&bits, sizeof(bits), set);
+	return bits;
+}
+
+/* What each thread has for itself. */
+INLINE void fill_thread(struct task_record *record, struct task_struct *task, bool is_typed)
+{
+	struct cred *cred = TAKE(is_typed, task, cred);
+	struct nsproxy *namespaces = TAKE(is_typed, task, nsproxy);
+	struct mnt_namespace *mounts = TAKE(is_typed, namespaces, mnt_ns);
+	struct css_set *cgroups = TAKE(is_typed, task, cgroups);
+	struct cgroup *cgroup = TAKE(is_typed, cgroups, dfl_cgrp);
+	struct kernfs_node *node = TAKE(is_typed, cgroup, kn);
+
+	record->cgroup_id = TAKE(is_typed, node, id);
+	record->mount_namespace = TAKE(is_typed, mounts, ns.inum);
+	record->uid = TAKE(is_typed, cred, uid.val);
+	record->gid = TAKE(is_typed, cred, gid.val);
+	record->euid = TAKE(is_typed, cred, euid.val);
+	record->egid = TAKE(is_typed, cred, egid.val);
+	record->capabilities = take_capabilities(&cred->cap_effective, is_typed);
+	record->permitted = take_capabilities(&cred->cap_permitted, is_typed);
+}
+
 INLINE void fill_task(struct task_record *record, struct task_struct *task)
 {
-	struct task_struct *leader = READ(task, group_leader);
-	struct task_struct *parent = READ(leader, real_parent);
-	struct task_struct *parent_leader = READ(parent, group_leader);
 	struct signal_struct *signal = task->signal;
+	struct task_struct *leader = signal->curr_target->group_leader;
+	struct task_struct *parent = leader->real_parent->group_leader;
 	struct upid inner = innermost(signal->pids[PIDTYPE_TGID]), group = innermost(signal->pids[PIDTYPE_PGID]);
-	struct cred *cred = READ(task, cred);
-	struct nsproxy *namespaces = READ(task, nsproxy);
-	struct mnt_namespace *mounts = READ(namespaces, mnt_ns);
 
-	record->start_time_ns = READ(leader, start_boottime);
-	record->parent_start_time_ns = READ(parent_leader, start_boottime);
-	record->cgroup_id = cgroup_of(task);
+	record->start_time_ns = leader->start_boottime;
+	record->parent_start_time_ns = parent->start_boottime;
 	record->pid = task->tgid;
 	record->tid = task->pid;
-	record->parent_pid = READ(parent, tgid);
+	record->parent_pid = parent->tgid;
 	record->container_pid = inner.nr;
 	record->pid_namespace = READ(inner.ns, ns.inum);
-	record->mount_namespace = READ(mounts, ns.inum);
-	record->uid = READ(cred, uid.val);
-	record->gid = READ(cred, gid.val);
-	record->euid = READ(cred, euid.val);
-	record->egid = READ(cred, egid.val);
 	record->login_uid = EXISTS(task, loginuid) ? task->loginuid.val : ~0U;
 	record->session_id = signal->pids[PIDTYPE_SID]->numbers[0].nr;
-	bpf_probe_read_kernel(&record->capabilities, sizeof(record->capabilities), &cred->cap_effective);
-	bpf_probe_read_kernel(&record->permitted, sizeof(record->permitted), &cred->cap_permitted);
 	record->exec_id = task->self_exec_id;
 	record->group_id = group.nr;
 	record->host_group_id = signal->pids[PIDTYPE_PGID]->numbers[0].nr;
 	fill_tty(record, signal->tty);
 	bpf_probe_read_kernel(record->comm, sizeof(record->comm), &task->comm);
+	if (task->pid == task->tgid)
+		fill_thread(record, leader, true);
+	else
+		fill_thread(record, task, false);
 }
 
 INLINE void fill_head(struct head_record *head, u32 kind, struct task_struct *task)

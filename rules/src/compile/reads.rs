@@ -19,6 +19,8 @@ pub struct ReadPaths {
     pub files: Vec<String>,
     /// Those whose absolute path begins with one of these texts, which need not end at a component.
     pub prefixes: Vec<String>,
+    /// Those with one of these among their components.
+    pub names: Vec<String>,
 }
 
 /// Files whose opening for writing, in a container whose profile expects it, rules can match: those that any of these lets
@@ -55,8 +57,7 @@ pub(crate) fn read_paths(graph: &Graph, candidates: impl Iterator<Item = NodeId>
             Place::Dots => paths.with_dots = true,
             Place::File(path) => paths.files.push(path.into()),
             Place::Prefix(path) => paths.prefixes.push(path.into()),
-            // Sensors choose reads by the upper part of their path.
-            Place::Name(_) => paths.everything = true,
+            Place::Name(name) => paths.names.push(name.into()),
         }
     }
     paths
@@ -206,6 +207,13 @@ mod tests {
                     ..ReadPaths::default()
                 },
             ),
+            (
+                "evt.type = openat and (fd.name glob */.ssh/id_* or fd.name endswith /.aws/credentials)",
+                ReadPaths {
+                    names: files(&[".ssh", "credentials"]),
+                    ..ReadPaths::default()
+                },
+            ),
         ] {
             assert_eq!(reads(condition), expected, "{condition}");
         }
@@ -264,6 +272,20 @@ mod tests {
         ] {
             assert_eq!(writes(condition), expected, "{condition}");
         }
+    }
+
+    #[test]
+    fn the_shipped_rules_ask_for_few_reads() {
+        let paths = RuleSet::shipped().read_paths();
+        assert!(!paths.everything && !paths.with_dots, "{paths:?}");
+        assert!(
+            paths
+                .prefixes
+                .iter()
+                .all(|prefix| !"/etc/hostname".starts_with(prefix.as_str())),
+            "{paths:?}"
+        );
+        assert!(paths.names.contains(&"credentials".to_owned()), "{paths:?}");
     }
 
     #[test]

@@ -192,6 +192,7 @@ fn lets_through(paths: &ReadPaths, event: &Event) -> bool {
             paths.everything
                 || paths.files.contains(path)
                 || paths.prefixes.iter().any(|prefix| path.starts_with(prefix))
+                || path.split('/').any(|part| paths.names.iter().any(|name| name == part))
                 || paths.with_dots && path.contains("..")
         }
         _ => true,

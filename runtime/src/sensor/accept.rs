@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_accept4", Hook::Tracepoint("sys_exit_accept4")),
-            Program::optional("exit_accept", Hook::Tracepoint("sys_exit_accept")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_accept4")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_accept")),
         ],
         blind_to: BLIND_TO,
     },

@@ -18,10 +18,10 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_fchmodat", Hook::Tracepoint("sys_exit_fchmodat")),
-            Program::optional("exit_fchmodat2", Hook::Tracepoint("sys_exit_fchmodat2")),
-            Program::optional("exit_fchmod", Hook::Tracepoint("sys_exit_fchmod")),
-            Program::optional("exit_chmod", Hook::Tracepoint("sys_exit_chmod")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_fchmodat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_fchmodat2")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_fchmod")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_chmod")),
         ],
         blind_to: BLIND_TO,
     },

@@ -18,10 +18,10 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_fchownat", Hook::Tracepoint("sys_exit_fchownat")),
-            Program::optional("exit_fchown", Hook::Tracepoint("sys_exit_fchown")),
-            Program::optional("exit_chown", Hook::Tracepoint("sys_exit_chown")),
-            Program::optional("exit_lchown", Hook::Tracepoint("sys_exit_lchown")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_fchownat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_fchown")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_chown")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_lchown")),
         ],
         blind_to: BLIND_TO,
     },

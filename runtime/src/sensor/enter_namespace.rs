@@ -12,7 +12,10 @@ const WAYS: &[Way] = &[
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::optional("exit_setns", Hook::Tracepoint("sys_exit_setns"))],
+        programs: &[Program::optional(
+            "on_call_returned",
+            Hook::Tracepoint("sys_exit_setns"),
+        )],
         blind_to: BLIND_TO,
     },
 ];

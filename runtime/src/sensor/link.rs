@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_linkat", Hook::Tracepoint("sys_exit_linkat")),
-            Program::optional("exit_link", Hook::Tracepoint("sys_exit_link")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_linkat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_link")),
         ],
         blind_to: BLIND_TO,
     },

@@ -12,7 +12,7 @@ const WAYS: &[Way] = &[
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::optional("exit_bpf", Hook::Tracepoint("sys_exit_bpf"))],
+        programs: &[Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_bpf"))],
         blind_to: BLIND_TO,
     },
 ];

@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_init_module", Hook::Tracepoint("sys_exit_init_module")),
-            Program::optional("exit_finit_module", Hook::Tracepoint("sys_exit_finit_module")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_init_module")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_finit_module")),
         ],
         blind_to: BLIND_TO,
     },

@@ -17,9 +17,9 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_mkdirat", Hook::Tracepoint("sys_exit_mkdirat")),
-            Program::optional("exit_mkdir", Hook::Tracepoint("sys_exit_mkdir")),
-            Program::optional("exit_rmdir", Hook::Tracepoint("sys_exit_rmdir")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_mkdirat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_mkdir")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_rmdir")),
         ],
         blind_to: BLIND_TO,
     },

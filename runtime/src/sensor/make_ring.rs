@@ -14,7 +14,7 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[Program::optional(
-            "exit_io_uring_setup",
+            "on_call_returned",
             Hook::Tracepoint("sys_exit_io_uring_setup"),
         )],
         blind_to: "",

@@ -12,7 +12,10 @@ const WAYS: &[Way] = &[
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::optional("exit_socket", Hook::Tracepoint("sys_exit_socket"))],
+        programs: &[Program::optional(
+            "on_call_returned",
+            Hook::Tracepoint("sys_exit_socket"),
+        )],
         blind_to: BLIND_TO,
     },
 ];

@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_memfd_create", Hook::Tracepoint("sys_exit_memfd_create")),
-            Program::optional("exit_userfaultfd", Hook::Tracepoint("sys_exit_userfaultfd")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_memfd_create")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_userfaultfd")),
         ],
         blind_to: BLIND_TO,
     },

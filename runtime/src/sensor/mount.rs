@@ -20,11 +20,11 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_mount", Hook::Tracepoint("sys_exit_mount")),
-            Program::optional("exit_move_mount", Hook::Tracepoint("sys_exit_move_mount")),
-            Program::optional("exit_umount2", Hook::Tracepoint("sys_exit_umount")),
-            Program::optional("exit_pivot_root", Hook::Tracepoint("sys_exit_pivot_root")),
-            Program::optional("exit_chroot", Hook::Tracepoint("sys_exit_chroot")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_mount")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_move_mount")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_umount")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_pivot_root")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_chroot")),
         ],
         blind_to: BLIND_TO,
     },

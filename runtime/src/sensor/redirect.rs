@@ -17,9 +17,9 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_dup3", Hook::Tracepoint("sys_exit_dup3")),
-            Program::optional("exit_dup2", Hook::Tracepoint("sys_exit_dup2")),
-            Program::optional("exit_dup", Hook::Tracepoint("sys_exit_dup")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_dup3")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_dup2")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_dup")),
         ],
         blind_to: BLIND_TO,
     },

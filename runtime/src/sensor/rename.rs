@@ -17,9 +17,9 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_renameat2", Hook::Tracepoint("sys_exit_renameat2")),
-            Program::optional("exit_renameat", Hook::Tracepoint("sys_exit_renameat")),
-            Program::optional("exit_rename", Hook::Tracepoint("sys_exit_rename")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_renameat2")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_renameat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_rename")),
         ],
         blind_to: BLIND_TO,
     },

@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_symlinkat", Hook::Tracepoint("sys_exit_symlinkat")),
-            Program::optional("exit_symlink", Hook::Tracepoint("sys_exit_symlink")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_symlinkat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_symlink")),
         ],
         blind_to: BLIND_TO,
     },

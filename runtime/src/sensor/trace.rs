@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_ptrace", Hook::Tracepoint("sys_exit_ptrace")),
-            Program::optional("exit_process_vm_writev", Hook::Tracepoint("sys_exit_process_vm_writev")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_ptrace")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_process_vm_writev")),
         ],
         blind_to: BLIND_TO,
     },

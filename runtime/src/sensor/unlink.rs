@@ -16,8 +16,8 @@ const WAYS: &[Way] = &[
     Way {
         mechanism: Mechanism::SyscallTracepoint,
         programs: &[
-            Program::optional("exit_unlinkat", Hook::Tracepoint("sys_exit_unlinkat")),
-            Program::optional("exit_unlink", Hook::Tracepoint("sys_exit_unlink")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_unlinkat")),
+            Program::optional("on_call_returned", Hook::Tracepoint("sys_exit_unlink")),
         ],
         blind_to: BLIND_TO,
     },

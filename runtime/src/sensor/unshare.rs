@@ -12,7 +12,10 @@ const WAYS: &[Way] = &[
     },
     Way {
         mechanism: Mechanism::SyscallTracepoint,
-        programs: &[Program::optional("exit_unshare", Hook::Tracepoint("sys_exit_unshare"))],
+        programs: &[Program::optional(
+            "on_call_returned",
+            Hook::Tracepoint("sys_exit_unshare"),
+        )],
         blind_to: BLIND_TO,
     },
 ];

@@ -13,7 +13,7 @@ use crate::watch::{Watch, spawn};
 /// The kernel side's numbers are the model's.
 #[test]
 fn programs_are_numbered_as_the_model_numbers_calls() {
-    let source = include_str!("../../bpf/call.h");
+    let source = include_str!("../../bpf/calls.h");
     let found: Vec<(usize, &str)> = source
         .lines()
         .filter_map(|line| {

@@ -56,6 +56,52 @@ fn only_reads_that_rules_ask_for_leave_the_kernel() {
 }
 
 #[test]
+fn names_that_rules_ask_for_are_told_wherever_they_are() {
+    let conditions = [
+        "evt.type = openat and evt.is_open_read = true and fd.name glob */.secret/id_*",
+        "evt.type = openat and evt.is_open_read = true and fd.name endswith /.cloud/credentials",
+    ];
+    let Some(mut watch) = Watch::for_rules(&conditions) else {
+        return;
+    };
+    let folder = format!("/tmp/plimsoll-names-{}", std::process::id());
+    let deep = format!("{folder}{}", "/d".repeat(40));
+    let folders = [
+        format!("{folder}/.secret/below"),
+        format!("{folder}/.secreT"),
+        deep.clone(),
+    ];
+    folders
+        .iter()
+        .for_each(|folder| std::fs::create_dir_all(folder).unwrap());
+    let files = [
+        format!("{folder}/.secret/id_rsa"),
+        format!("{folder}/.secret/below/x"),
+        format!("{folder}/.secreT/id_rsa"),
+        format!("{folder}/credentials"),
+        format!("{folder}/credentialS"),
+        format!("{deep}/x"),
+        "/etc/passwd".to_owned(),
+    ];
+    files
+        .iter()
+        .for_each(|file| drop(std::fs::File::options().create(true).append(true).open(file).unwrap()));
+    let pid = spawn(
+        Command::new("/usr/bin/perl")
+            .args(["-e", "for (@ARGV) { open(F, '<', $_) }"])
+            .args(&files),
+    );
+    let reads: Vec<String> = opens(&mut watch, pid).into_iter().map(|(path, ..)| path).collect();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(reads.len(), 4, "{reads:?}");
+    assert_eq!(reads[..2], files[..2]);
+    assert_eq!(reads[2], files[3]);
+    // Deeper than the kernel side climbs: user space decides.
+    assert!(reads[3].ends_with("/d/d/x"), "{reads:?}");
+    assert_eq!(watch.lost(), 0);
+}
+
+#[test]
 fn paths_with_dots_are_told_as_they_were_written() {
     let condition =
         "evt.type = openat and evt.is_open_read = true and fd.name contains passwd and fd.nameraw contains '../'";
