@@ -20,6 +20,7 @@ mod crio;
 mod docker;
 mod mounts;
 mod nspawn;
+mod order;
 mod podman;
 mod runc;
 mod spec;
@@ -28,6 +29,7 @@ mod thread;
 pub(crate) use accounts::of_host as host_accounts;
 pub(crate) use cgroups::Cgroups;
 pub(crate) use mounts::parse as parse_mounts;
+pub(crate) use order::Order;
 pub(crate) use thread::{Answer, Asker, Question, start, unknown_container};
 
 /// A container engine.

@@ -305,6 +305,7 @@ fn read_report(path: &Path) -> Result<ScanReport, String> {
 }
 
 mod broker;
+mod carried;
 mod puller;
 
 pub use broker::{Broker, ChildOptions, serve};

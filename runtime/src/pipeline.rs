@@ -15,7 +15,7 @@ use plimsoll_rules::RuleSet;
 use crate::{
     alert::{Causes, Told},
     enforce::Guard,
-    identity::{Answer, Asker},
+    identity::{Answer, Asker, Question},
     images::{KnownImage, ReportSource},
     limits::{LOSS_MEMORY_NS, MAX_CGROUPS, MAX_CONTAINERS, MAX_WAIT_NS, MAX_WAITING, MAX_WAITING_PER_CGROUP},
     logbook::{Logbook, Running},
@@ -187,22 +187,16 @@ impl Pipeline {
 
     /// Takes in a cgroup that exists, so that nobody needs to be asked about the host's.
     pub(crate) fn know(&mut self, cgroup_id: u64, path: String, out: &mut Vec<Output>) {
-        self.meet(cgroup_id, 0, Some(path), None, out);
+        self.meet(Question::new(cgroup_id, 0, Some(path)), None, out);
     }
 
     /// Takes in one event.
     pub(crate) fn push(&mut self, raw: RawEvent, out: &mut Vec<Output>) {
         self.counts.events += 1;
-        if let RawKind::CgroupMade { cgroup_id, path } = &raw.kind {
-            let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
-            self.meet(*cgroup_id, 0, Some(path.clone()), Some(time_ns), out);
-            return;
-        }
-        if let RawKind::CgroupEntered { cgroup_id, path } = &raw.kind
-            && !self.places.contains_key(cgroup_id)
-        {
-            let time_ns = raw.time_ns.saturating_add(self.setup.boot_offset_ns);
-            self.meet(*cgroup_id, raw.task.pid, Some(path.clone()), Some(time_ns), out);
+        match &raw.kind {
+            RawKind::CgroupMade { cgroup_id, path } => return self.made(&raw, *cgroup_id, path, out),
+            RawKind::CgroupEntered { cgroup_id, path } => self.entered(&raw, *cgroup_id, path, out),
+            _ => {}
         }
         let Some(seen) = self.tree.apply(raw) else { return };
         match seen.event.kind {
@@ -361,13 +355,12 @@ impl Pipeline {
         let process = &seen.event.process;
         let (cgroup_id, pid, time_ns) = (process.cgroup_id, process.key.pid, seen.event.time_ns);
         if !self.places.contains_key(&cgroup_id) {
-            self.meet(cgroup_id, pid, None, Some(time_ns), out);
+            self.meet(Question::new(cgroup_id, pid, None), Some(time_ns), out);
         }
         match self.places.get_mut(&cgroup_id) {
             Some(Place::Waiting(waiting)) => {
-                waiting.question.pid = pid;
-                waiting.ask(self.setup.asker.as_ref());
-                waiting.queue.push_back(seen);
+                waiting.ask(pid, self.setup.asker.as_ref());
+                waiting.take(seen);
                 self.waiting += 1;
                 self.meter.waited += 1;
                 if waiting.queue.len() > MAX_WAITING_PER_CGROUP {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use plimsoll_model::{Container, ContainerImage, ContainerRuntime};
 use serde::Deserialize;
 
-use super::{Case, Engine, Identified, parse_digest, read_json};
+use super::{Case, Engine, Identified, Order, parse_digest, read_json};
 
 /// runc without an engine.
 pub(crate) struct Runc;
@@ -90,6 +90,31 @@ impl Engine for Runc {
             diff_ids: Vec::new(),
         })
     }
+}
+
+/// A container whose runtime's order is known and whose state is not: it is gone, or the state is where the order says.
+/// `None` as long as it may still be written down there.
+pub(super) fn ordered(
+    case: &Case<'_>,
+    runtime: ContainerRuntime,
+    order: &Order,
+    may_be_coming: bool,
+) -> Option<Identified> {
+    let folder = order.state_folder.as_deref();
+    let state: Option<State> =
+        folder.and_then(|folder| read_json(&case.at(&format!("{folder}/{}/state.json", case.container_id))));
+    if state.is_none() && may_be_coming {
+        return None;
+    }
+    Some(Identified {
+        container: Container {
+            name: case.container_id.to_owned(),
+            image: image_of_bundle(case, &case.at(&order.bundle)),
+            init_pid: state.map_or(0, |state| state.init_process_pid),
+            ..case.container(runtime)
+        },
+        diff_ids: Vec::new(),
+    })
 }
 
 /// umoci's note beside the bundle (umoci, `umoci.json`): the chain of descriptors from the index to the manifest.

@@ -226,6 +226,41 @@ fn plain_runc_is_read_from_its_state_and_bundle() {
     assert_eq!(identify(root.path(), 9, "/nobody", 1), None);
 }
 
+#[test]
+fn a_container_that_is_gone_is_what_its_runtime_was_told_to_run() {
+    let root = tempfile::tempdir().unwrap();
+    let config = serde_json::json!({"annotations": {
+        "org.opencontainers.image.ref.name": "shop/job:1",
+        "org.opencontainers.image.config.digest": format!("sha256:{CONFIG}"),
+    }});
+    lay(root.path(), &[("b/config.json", config.to_string())]);
+    let case = Case {
+        cgroup_id: 9,
+        cgroup_path: "/job",
+        container_id: "job",
+        pid: 0,
+        root: root.path(),
+    };
+    let args = ["runc", "--root", "/own", "run", "-b", "/b", "job"].map(str::to_owned);
+    let order = Order::of("runc", &args, "/").unwrap();
+    let ordered = |may_be_coming| runc::ordered(&case, ContainerRuntime::Runc, &order, may_be_coming);
+    assert_eq!(
+        ordered(true),
+        None,
+        "it runs, and its state may be written down any time"
+    );
+    let gone = ordered(false).unwrap().container;
+    assert_eq!((gone.id.as_str(), gone.init_pid), ("job", 0));
+    assert_eq!(gone.image, image("shop/job:1", None, Some(CONFIG)));
+    let state = r#"{"init_process_pid": 12}"#.to_owned();
+    lay(root.path(), &[("own/job/state.json", state)]);
+    assert_eq!(
+        ordered(true).unwrap().container.init_pid,
+        12,
+        "where it was told to write it"
+    );
+}
+
 /// Keys and forms as CRI-O writes them (its `internal/annotations/internal.go`, and the `config.json` that `crictl inspect`
 /// shows of its own example pod).
 fn crio_configuration(sandbox: &str) -> serde_json::Value {

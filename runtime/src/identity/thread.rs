@@ -14,7 +14,7 @@ use std::{
 
 use plimsoll_model::{Container, ContainerImage, ContainerRuntime, Digest, Note};
 
-use super::{Case, Cgroups, Identified, accounts, identify, recognise};
+use super::{Case, Cgroups, Identified, Order, accounts, identify, recognise, runc};
 use crate::{
     images::{Images, KnownImage, Puller},
     limits::{GONE_REST, LOOKUP_PAUSE, MAX_LOOKUP, MAX_QUESTIONS, MAX_ROOT_WAIT, MAX_WATCHED, RECHECK, REPORT_REST},
@@ -27,10 +27,24 @@ use crate::{
 pub(crate) struct Question {
     /// Its id.
     pub(crate) cgroup_id: u64,
-    /// A process in it.
+    /// A process in it; 0: none is known.
     pub(crate) pid: i32,
     /// Its path, where the kernel told it.
     pub(crate) path: Option<String>,
+    /// What the process that made it was told, where that is a container runtime of the host.
+    pub(crate) order: Option<Order>,
+}
+
+impl Question {
+    /// About a cgroup of which nobody knows who made it.
+    pub(crate) fn new(cgroup_id: u64, pid: i32, path: Option<String>) -> Self {
+        Self {
+            cgroup_id,
+            pid,
+            path,
+            order: None,
+        }
+    }
 }
 
 /// What a cgroup is.
@@ -204,8 +218,15 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
                 Some(image) if one.report.as_ref().is_some_and(|known| Arc::ptr_eq(known, &image)) => {}
                 Some(image) => {
                     one.report = Some(Arc::clone(&image));
-                    if !(self.answer)(one.cgroup_id, Answer::Report { image }) {
-                        return false;
+                    let advice = self.images.learned_elsewhere(&image);
+                    let answers = [
+                        Some((one.cgroup_id, Answer::Report { image })),
+                        advice.map(|note| (0, Answer::Notes(vec![note]))),
+                    ];
+                    for (cgroup_id, answer) in answers.into_iter().flatten() {
+                        if !(self.answer)(cgroup_id, answer) {
+                            return false;
+                        }
                     }
                 }
                 None if one.report.is_none() => self.want(&one.image),
@@ -251,18 +272,36 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         if let Some(identified) = identify(std::path::Path::new("/"), question.cgroup_id, &path, question.pid) {
             return self.settle(open, Box::new(identified), Instant::now());
         }
-        // Any name may be a plain runc's: without a state file it is somebody's own cgroup. The file is there before the
-        // first process is.
-        if runtime == ContainerRuntime::Runc || (runtime == ContainerRuntime::Containerd && !path.starts_with("/kube"))
-        {
-            // A container can be shorter than the time that it takes to look; its events may still be on their way.
-            if age >= GONE_REST && !self.cgroups.exists(&path) {
-                let container = Box::new(unknown_container(question.cgroup_id, &path, container_id));
-                return Some(Answer::Gone { container });
-            }
-            return is_last_try.then_some(Answer::Host);
+        // Any name may be a plain runc's: without a state file or an order it is somebody's own cgroup. The file is there
+        // before the first process is.
+        let is_any_name = runtime == ContainerRuntime::Runc
+            || (runtime == ContainerRuntime::Containerd && !path.starts_with("/kube"));
+        if !is_any_name {
+            return is_last_try.then(|| self.unknown(question, &path, container_id));
         }
-        is_last_try.then(|| self.unknown(question, &path, container_id))
+        // A container can be shorter than the time that it takes to look.
+        let is_gone = !self.cgroups.exists(&path);
+        if let Some(order) = question
+            .order
+            .as_ref()
+            .filter(|order| order.container_id == container_id)
+        {
+            let case = Case {
+                cgroup_id: question.cgroup_id,
+                cgroup_path: &path,
+                container_id,
+                pid: question.pid,
+                root: std::path::Path::new("/"),
+            };
+            let identified = runc::ordered(&case, runtime, order, !is_gone && !is_last_try)?;
+            return self.settle(open, Box::new(identified), Instant::now());
+        }
+        // Its events may still be on their way.
+        if is_gone && age >= GONE_REST {
+            let container = Box::new(unknown_container(question.cgroup_id, &path, container_id));
+            return Some(Answer::Gone { container });
+        }
+        is_last_try.then_some(Answer::Host)
     }
 
     /// Reads the container's users as soon as its processes have a root of their own. `None`: they have none yet.
@@ -299,6 +338,7 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
                 self.want(wanted);
             }
         }
+        notes.extend(image.as_ref().and_then(|image| self.images.learned_elsewhere(image)));
         if let Some(wanted) = &container.image {
             if self.running.len() >= MAX_WATCHED {
                 self.running.pop_front();

@@ -4,13 +4,14 @@ use std::{collections::VecDeque, sync::Arc};
 
 use plimsoll_model::{Container, ContainerRuntime};
 
-use super::{Output, Pipeline};
+use super::{Belongs, Output, Pipeline};
 use crate::{
-    identity::{Answer, Asker, Question, recognise, unknown_container},
+    identity::{Answer, Asker, Order, Question, recognise, unknown_container},
     images::KnownImage,
     limits::{MAX_CGROUPS, MAX_CONTAINERS, MAX_WAITING},
     phase::Sandbox,
-    state::Seen,
+    raw::RawEvent,
+    state::{Seen, key_of},
 };
 
 #[derive(Debug)]
@@ -22,7 +23,8 @@ pub(super) enum Place {
 
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// When its first event happened; `None`: it was there before the agent, and is waited for from the next tick on.
+    /// When the first of the events that wait happened; `None`: it was there before the agent, and is waited for from the
+    /// next tick on.
     pub(super) since_ns: Option<u64>,
     is_asked: bool,
     pub(super) question: Question,
@@ -45,39 +47,65 @@ impl Pipeline {
         self.places.insert(cgroup_id, place);
     }
 
-    /// A cgroup is seen for the first time: asks who it is.
-    pub(super) fn meet(
-        &mut self,
-        cgroup_id: u64,
-        pid: i32,
-        path: Option<String>,
-        now_ns: Option<u64>,
-        out: &mut Vec<Output>,
-    ) {
+    /// A cgroup was made: its maker may be a runtime that was told which container to run.
+    pub(super) fn made(&mut self, raw: &RawEvent, cgroup_id: u64, path: &str, out: &mut Vec<Output>) {
+        let maker = &raw.task;
+        // A container's own processes may be called as they like.
+        let is_hosts = maker.container_pid == maker.pid && self.belongs(maker) != Belongs::Inside;
+        let maker = self.tree.process(key_of(maker)).filter(|_| is_hosts);
+        let question = Question {
+            order: maker.and_then(|maker| Order::of(maker.name(), &maker.args, &maker.cwd)),
+            ..Question::new(cgroup_id, 0, Some(path.to_owned()))
+        };
+        self.meet(question, Some(self.wall_ns(raw)), out);
+    }
+
+    /// A process was put into a cgroup: from now on there is somebody to look at.
+    pub(super) fn entered(&mut self, raw: &RawEvent, cgroup_id: u64, path: &str, out: &mut Vec<Output>) {
+        match self.places.get_mut(&cgroup_id) {
+            Some(Place::Waiting(waiting)) => waiting.ask(raw.task.pid, self.setup.asker.as_ref()),
+            Some(Place::Container(_) | Place::Host) => {}
+            None => {
+                let question = Question::new(cgroup_id, raw.task.pid, Some(path.to_owned()));
+                self.meet(question, Some(self.wall_ns(raw)), out);
+            }
+        }
+    }
+
+    fn wall_ns(&self, raw: &RawEvent) -> u64 {
+        raw.time_ns.saturating_add(self.setup.boot_offset_ns)
+    }
+
+    /// A cgroup is seen for the first time: asks who it is, as soon as a process in it is known.
+    pub(super) fn meet(&mut self, question: Question, now_ns: Option<u64>, out: &mut Vec<Output>) {
+        let (cgroup_id, pid) = (question.cgroup_id, question.pid);
         if self.setup.asker.is_none() {
             // A replay was told all containers before.
             self.places.entry(cgroup_id).or_insert(Place::Host);
             return;
         }
-        if path.as_deref().is_some_and(|path| recognise(path).is_none()) {
+        if question.path.as_deref().is_some_and(|path| recognise(path).is_none()) {
             self.settle(cgroup_id, Place::Host);
             return;
         }
-        if let Some(path) = &path
+        if question.path.is_some()
             && let Some(Place::Waiting(waiting)) = self.places.get_mut(&cgroup_id)
         {
-            waiting.question.path = Some(path.clone());
+            waiting.question = Question {
+                pid: waiting.question.pid,
+                ..question
+            };
             return;
         }
         let mut waiting = Waiting {
             since_ns: now_ns,
             is_asked: false,
-            question: Question { cgroup_id, pid, path },
+            question,
             queue: VecDeque::new(),
         };
         // A new cgroup is empty: its engine has not written anything yet, and there is no process to look at.
         if pid != 0 {
-            waiting.ask(self.setup.asker.as_ref());
+            waiting.ask(pid, self.setup.asker.as_ref());
         }
         self.settle(cgroup_id, Place::Waiting(Box::new(waiting)));
         if self.waiting >= MAX_WAITING {
@@ -208,10 +236,19 @@ impl Pipeline {
 }
 
 impl Waiting {
-    /// Asks once; a question that found no room is asked again with the next event.
-    pub(super) fn ask(&mut self, asker: Option<&Asker>) {
+    /// Asks once, about a process in it; a question that found no room is asked again with the next event.
+    pub(super) fn ask(&mut self, pid: i32, asker: Option<&Asker>) {
+        self.question.pid = pid;
         if !self.is_asked {
             self.is_asked = asker.is_some_and(|asker| asker.ask(self.question.clone()));
         }
+    }
+
+    /// Keeps an event until it is known whose it is. A cgroup can be made long before anything happens in it.
+    pub(super) fn take(&mut self, seen: Seen) {
+        if let Some(since_ns) = self.since_ns.as_mut().filter(|_| self.queue.is_empty()) {
+            *since_ns = seen.event.time_ns.max(*since_ns);
+        }
+        self.queue.push_back(seen);
     }
 }

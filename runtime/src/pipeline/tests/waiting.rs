@@ -20,6 +20,17 @@ impl Live {
         }
     }
 
+    /// One event of a task.
+    fn push(&mut self, task: &RawTask, kind: RawKind) {
+        let event = RawEvent {
+            time_ns: 5,
+            cpu: 0,
+            task: task.clone(),
+            kind,
+        };
+        self.pipeline.push(event, &mut self.out);
+    }
+
     /// Everything but what engines say.
     fn feed(&mut self, items: &[Item]) {
         for item in items {
@@ -163,23 +174,83 @@ fn a_cgroup_whose_path_no_engine_makes_is_the_hosts_without_a_question() {
     let mut live = Live::new();
     let scene = Scene::new();
     live.feed(&scene.items);
-    let made = |path: &str, cgroup_id| RawEvent {
-        time_ns: 5,
-        cpu: 0,
-        task: RawTask::nobody(),
-        kind: RawKind::CgroupMade {
-            cgroup_id,
-            path: path.to_owned(),
-        },
-    };
-    live.pipeline
-        .push(made("/system.slice/cron.service", 77), &mut live.out);
+    let nobody = RawTask::nobody();
+    live.push(&nobody, made(77, "/system.slice/cron.service"));
     assert!(matches!(live.pipeline.places[&77], Place::Host));
-    live.pipeline.push(
-        made(&format!("/libpod_parent/libpod-{}", "a".repeat(64)), 78),
-        &mut live.out,
-    );
+    live.push(&nobody, made(78, &format!("/libpod_parent/libpod-{}", "a".repeat(64))));
     assert!(matches!(live.pipeline.places[&78], Place::Waiting(_)));
+}
+
+fn made(cgroup_id: u64, path: &str) -> RawKind {
+    let path = path.to_owned();
+    RawKind::CgroupMade { cgroup_id, path }
+}
+
+fn entered(cgroup_id: u64, path: &str) -> RawKind {
+    let path = path.to_owned();
+    RawKind::CgroupEntered { cgroup_id, path }
+}
+
+/// A host on which runc was told to run `web`; its task, and one that says the same in a container.
+fn told_to_run() -> (Live, RawTask, RawTask) {
+    let mut scene = Scene::new();
+    let container = scene.name("redis", CGROUP, Some(digest(1)));
+    let room = serving(&mut scene);
+    let runc = scene.fork(1);
+    scene.exec(runc, "/usr/sbin/runc", &["runc", "run", "--bundle", "/srv/web", "web"]);
+    let liar = scene.fork(room.first);
+    scene.exec(liar, "/tmp/runc", &["runc", "run", "--bundle", "/srv/web", "web"]);
+    let mut live = Live::new();
+    live.feed(&scene.items);
+    live.pipeline.answer(1, Answer::Host, &mut live.out);
+    live.pipeline
+        .answer(CGROUP, answer(&container, &redis_images()), &mut live.out);
+    live.questions.try_iter().for_each(drop);
+    (live, scene.task(runc).clone(), scene.task(liar).clone())
+}
+
+#[test]
+fn who_comes_into_a_new_cgroup_is_asked_about_before_anything_happens_there() {
+    let (mut live, runc, _) = told_to_run();
+    live.push(&runc, made(77, "/web"));
+    assert_eq!(live.questions.try_iter().count(), 0, "there is nobody to look at");
+    let first = RawTask { pid: 4_711, ..runc };
+    live.push(&first, entered(77, "/web"));
+    let asked: Vec<Question> = live.questions.try_iter().collect();
+    let [question] = asked.as_slice() else {
+        panic!("{asked:?}")
+    };
+    assert_eq!((question.pid, question.path.as_deref()), (4_711, Some("/web")));
+    let order = question
+        .order
+        .as_ref()
+        .map(|order| (order.container_id.as_str(), order.bundle.as_str()));
+    assert_eq!(order, Some(("web", "/srv/web")));
+}
+
+#[test]
+fn a_containers_process_gives_no_orders() {
+    let (mut live, runc, liar) = told_to_run();
+    let first = RawTask { pid: 4_711, ..runc };
+    live.push(&liar, made(77, "/web"));
+    live.push(&first, entered(77, "/web"));
+    let orders: Vec<_> = live.questions.try_iter().map(|question| question.order).collect();
+    assert_eq!(orders, [None]);
+}
+
+#[test]
+fn a_cgroup_that_stood_empty_is_waited_for_from_its_first_event_on() {
+    let mut scene = Scene::new();
+    let (mut live, path) = (Live::new(), format!("/docker/{}", "b".repeat(64)));
+    live.feed(&scene.items);
+    live.pipeline.answer(1, Answer::Host, &mut live.out);
+    live.push(&RawTask::nobody(), made(CGROUP, &path));
+    let before = scene.items.len();
+    scene.now_ns += 10 * MAX_WAIT_NS;
+    serving(&mut scene);
+    live.feed(&scene.items[before..]);
+    live.pipeline.tick(scene.now_ns + BOOT_OFFSET_NS, &mut live.out);
+    assert_eq!(live.pipeline.counts().unknown_containers, 0);
 }
 
 #[test]
