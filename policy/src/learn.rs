@@ -395,7 +395,7 @@ fn hours_of(time_ns: u64) -> f64 {
 }
 
 /// Whether a fact rests on what was seen alone.
-fn is_learned(fact: &Fact) -> bool {
+pub fn is_learned(fact: &Fact) -> bool {
     !fact.evidence.is_empty() && fact.evidence.iter().all(|one| one.source == EvidenceSource::Observed)
 }
 

@@ -38,7 +38,9 @@ pub use envelope::{Against, Envelope};
 pub use files::KnownFiles;
 pub use identity::{telling_capabilities, telling_capability};
 pub use judge::{Context, Entry, Judgement, NEVER_JUDGED, is_client_port, judge};
-pub use learn::{Learned, Ledger, Observations, ObservedAct, ObservedLog, Suggestion, Thresholds, WatchedContainer};
+pub use learn::{
+    Learned, Ledger, Observations, ObservedAct, ObservedLog, Suggestion, Thresholds, WatchedContainer, is_learned,
+};
 pub use local::engine_of;
 pub use merge::{Merged, merge, refusal};
 pub use program::{identify, matches_program};

@@ -7,6 +7,7 @@
 #include "guard.h"
 #include "load.h"
 #include "local.h"
+#include "namespace.h"
 #include "process.h"
 #include "receive.h"
 #include "ring.h"

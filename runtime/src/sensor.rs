@@ -45,6 +45,7 @@ mod unshare;
 mod use_capability;
 
 pub use kernel::Kernel;
+pub(crate) use plan::WITHOUT_CGROUPS;
 pub use plan::{Plan, Planned, plan};
 
 /// Something that the agent wants to know about every process that its filter lets through.

@@ -27,6 +27,7 @@ use crate::{
     logbook::{Logbook, Saver},
     output::SharedVitals,
     pipeline::{Output, Pipeline},
+    sensor::WITHOUT_CGROUPS,
     snapshot::RawProcess,
 };
 
@@ -210,8 +211,13 @@ impl Run {
         processes: Vec<RawProcess>,
         mut recorder: Option<&mut record::Recorder>,
     ) {
+        let mut is_any = false;
         for (cgroup_id, path) in cgroups {
+            is_any = true;
             self.pipeline.know(cgroup_id, path, &mut self.out);
+        }
+        if !is_any {
+            self.out.push(Output::Notice(WITHOUT_CGROUPS.to_owned()));
         }
         for process in processes {
             if let Some(recorder) = &mut recorder {

@@ -27,6 +27,11 @@ impl Cgroups {
         }
     }
 
+    /// Whether there is anything to look cgroups up in. Hosts with version 1 alone have one of version 2, for all.
+    pub(crate) fn is_mounted(&self) -> bool {
+        self.mount.is_some()
+    }
+
     /// All cgroups that exist, as id and path.
     pub(crate) fn list(&self) -> Vec<(u64, String)> {
         let Some(mount) = &self.mount else { return Vec::new() };

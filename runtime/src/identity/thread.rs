@@ -264,6 +264,10 @@ impl<A: FnMut(u64, Answer) -> bool> Lookup<A> {
         let known = question.path.clone();
         let path = known.or_else(|| self.cgroups.path_of(question.cgroup_id, question.pid));
         let Some(path) = path else {
+            // All of the machine may be in this one.
+            if !self.cgroups.is_mounted() {
+                return Some(Answer::Host);
+            }
             return is_last_try.then(|| self.unknown(question, "", ""));
         };
         let Some((runtime, container_id)) = recognise(&path) else {

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use plimsoll_model::{EvidenceSource, Fact, ImageRef, Note, NoteKind, ScanReport};
+use plimsoll_model::{ImageRef, Note, NoteKind, ScanReport};
+use plimsoll_policy::is_learned;
 
 use super::{Images, KnownImage};
 
@@ -43,17 +44,14 @@ fn repository(report: &ScanReport) -> Option<(String, String)> {
 }
 
 fn learned(report: &ScanReport) -> usize {
-    let is_learned = |fact: &&Fact| {
-        !fact.evidence.is_empty() && fact.evidence.iter().all(|one| one.source == EvidenceSource::Observed)
-    };
-    report.profile.facts.iter().filter(is_learned).count()
+    report.profile.facts.iter().filter(|fact| is_learned(fact)).count()
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use plimsoll_model::{Action, Evidence, Phase};
+    use plimsoll_model::{Action, Evidence, EvidenceSource, Phase};
 
     use super::*;
     use crate::scene::{REDIS, digest, fact, redis_report};

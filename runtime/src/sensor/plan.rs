@@ -156,6 +156,10 @@ fn cost(mechanism: Mechanism) -> &'static str {
 const COST: &str =
     "* costs every system call of every process about 35 ns as long as any is attached; only if a rule needs one";
 
+/// What hosts on which only cgroup v1 is mounted are told.
+pub(crate) const WITHOUT_CGROUPS: &str = "containers: they are told apart by their cgroups of version 2, which is not mounted, \
+     so all processes count as the host's, and neither profiles nor rules about containers judge anything";
+
 impl Plan {
     fn write_blindness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let missing = self
@@ -169,6 +173,7 @@ impl Plan {
         let mut lines: Vec<String> = missing
             .map(|entry| format!("{}: {}", entry.title, entry.without_it))
             .collect();
+        lines.extend(self.cgroup_root.is_none().then(|| WITHOUT_CGROUPS.to_owned()));
         let mut gaps: Vec<(&str, Vec<&str>)> = Vec::new();
         for (title, gap) in partial.filter(|(_, gap)| !gap.is_empty()) {
             match gaps.iter_mut().find(|(known, _)| *known == gap) {
@@ -270,6 +275,7 @@ mod tests {
             "outgoing connections go unnoticed",
             "cgroup hook: refused",
             "cgroup v2: not mounted",
+            "neither profiles nor rules about containers judge anything",
         ] {
             assert!(text.contains(expected), "`{expected}` is missing from:\n{text}");
         }

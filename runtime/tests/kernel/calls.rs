@@ -157,6 +157,8 @@ fn numbers_and_results_are_the_kernels() {
         ("io_uring_setup", "call(425, 0, 0)", 0, i64::MIN),
         ("setns", "call(308, 77, 0)", 77, -9),
         ("unshare", "call(272, 0x20000)", 0x2_0000, 0),
+        // clone, with a user namespace and a network of its own.
+        ("unshare", "call(56, 0x50000011, 0, 0, 0, 0) or exit", 0x5000_0000, 0),
         ("ptrace", "call(101, 16, 0, 0, 0)", 16, -3),
         ("init_module", "call(175, '', 0, '')", u64::MAX, i64::MIN),
         ("finit_module", "call(313, 77, '', 0)", 77, i64::MIN),
