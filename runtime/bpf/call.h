@@ -160,7 +160,7 @@ INLINE u64 call_bytes(struct scratch *scratch)
 
 INLINE void send_call(struct scratch *scratch)
 {
-	send(&scratch->call.head, call_bytes(scratch), false);
+	send(&scratch->call.head, call_bytes(scratch), LATER);
 	give_back(scratch);
 }
 

@@ -38,7 +38,7 @@ INLINE int tell_capability(u32 capability, struct user_namespace *over)
 		return 0;
 	if (!is_contained(task) || !is_caller_wanted(task))
 		return 0;
-	key.start_time_ns = task->group_leader->start_boottime;
+	key.start_time_ns = leader_of(task)->start_boottime;
 	key.exec_id = task->self_exec_id;
 	key.capability = capability;
 	if (bpf_map_lookup_elem(&known_capabilities, &key))
@@ -46,7 +46,7 @@ INLINE int tell_capability(u32 capability, struct user_namespace *over)
 	bpf_map_update_elem(&known_capabilities, &key, &one, 0);
 	record.capability = capability;
 	fill_head(&record.head, KIND_CAPABILITY, task);
-	send(&record.head, sizeof(record), false);
+	send(&record.head, sizeof(record), LATER);
 	return 0;
 }
 

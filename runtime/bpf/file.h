@@ -30,9 +30,8 @@ INLINE bool is_harmless_device(u32 device)
 	       (major >= 136 && major <= 143);
 }
 
-/* What of a file and its inode is read at once. */
+/* What of a file is read at once. */
 #define FILE_BYTES 80
-#define INODE_BYTES 80
 
 struct opened {
 	struct path path;
@@ -40,32 +39,32 @@ struct opened {
 	u32 mode, flags;
 };
 
-INLINE struct opened look_at(struct file *file)
+/* Not inline: what it reads into is not to be on the stack any more when paths are walked. */
+static __attribute__((noinline)) int look_at(struct opened *opened, struct file *file)
 {
-	struct opened opened = {};
-
 	BEGINNING(start, file, FILE_BYTES);
-	opened.path.mnt = FIELD(start, file, f_path.mnt);
-	opened.path.dentry = FIELD(start, file, f_path.dentry);
-	opened.inode = FIELD(start, file, f_inode);
-	opened.mode = FIELD(start, file, f_mode);
-	opened.flags = FIELD(start, file, f_flags);
-	return opened;
+
+	opened->path.mnt = FIELD(start, file, f_path.mnt);
+	opened->path.dentry = FIELD(start, file, f_path.dentry);
+	opened->inode = FIELD(start, file, f_inode);
+	opened->mode = FIELD(start, file, f_mode);
+	opened->flags = FIELD(start, file, f_flags);
+	return 0;
 }
 
 /*
  * Reading is told of files and folders; what devices and sockets give is no secret that a rule could name. Writing is told of
  * all that keeps what was written.
  */
-INLINE bool is_worth_sending(u16 mode, u32 device, bool is_write)
+INLINE bool is_worth_sending(struct inode *inode, bool is_write)
 {
-	u16 type = mode & S_IFMT;
+	u16 type = READ(inode, i_mode) & S_IFMT;
 
 	if (!is_write && type != S_IFREG && type != S_IFDIR && reads != READS_ALL)
 		return false;
 	if (type == S_IFIFO || type == S_IFSOCK)
 		return false;
-	return type != S_IFCHR || !is_harmless_device(device);
+	return type != S_IFCHR || !is_harmless_device(READ(inode, i_rdev));
 }
 
 #define PLACE_BYTES 32
@@ -153,6 +152,7 @@ __attribute__((noinline)) int is_read_place(u64 leaf, u64 mount)
 	struct path path = {}, root = root_of(task);
 	struct part first = {}, second = {};
 	struct read_lengths *lengths;
+	bool is_whole = false;
 	struct climb climb;
 	u32 zero = 0;
 
@@ -164,29 +164,38 @@ __attribute__((noinline)) int is_read_place(u64 leaf, u64 mount)
 	begin_climb(&climb, path);
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		struct dentry *dentry = climb.dentry, *parent;
+		struct dentry *dentry, *parent;
 
-		if (dentry == root.dentry && climb.vfsmount == root.mnt)
-			return is_place(lengths, first, second);
+		IN_MEMORY(climb);
+		IN_MEMORY(first);
+		IN_MEMORY(second);
+		dentry = climb.dentry;
+		if (is_at(&climb, root)) {
+			is_whole = true;
+			break;
+		}
 		if (dentry == climb.top) {
 			if (leave_mount(&climb))
 				continue;
-			return is_place(lengths, first, second);
+			is_whole = true;
+			break;
 		}
 		BEGINNING(entry, dentry, DENTRY_BYTES);
 
 		parent = FIELD(entry, dentry, d_parent);
-		if (parent == dentry)
-			return is_place(lengths, first, second);
+		if (parent == dentry) {
+			is_whole = true;
+			break;
+		}
 		second = first;
 		first.text = FIELD(entry, dentry, d_name.name);
 		first.length = FIELD(entry, dentry, d_name.len);
 		if (has_length(lengths->names, first.length) && is_read_name(first.text))
-			return true;
+			break;
 		climb.dentry = parent;
 	}
 	/* Deeper than we walk: let user space decide. */
-	return true;
+	return !is_whole || is_place(lengths, first, second);
 }
 
 /* The path argument of the system call that opens, by its number; 0 for other ways to open. */
@@ -259,24 +268,22 @@ __attribute__((noinline)) int judge_write(u64 opened)
 	return verdict;
 }
 
-INLINE void send_open(struct file *file, struct opened opened, struct task_struct *task)
+INLINE void send_open(struct file *file, struct opened *opened, struct task_struct *task)
 {
-	bool is_write = opened.mode & FMODE_WRITE, is_sent = is_write || reads == READS_ALL;
-	struct inode *inode = opened.inode;
+	bool is_write = opened->mode & FMODE_WRITE, is_sent = is_write || reads == READS_ALL;
+	struct inode *inode = opened->inode;
 	struct fs_struct *fs = task->fs;
 	u32 asked = 0;
 
 	/* What is opened to be executed is the exec's matter. */
-	if (!is_write && (reads == READS_NONE || opened.flags & FMODE_EXEC))
+	if (!is_write && (reads == READS_NONE || opened->flags & FMODE_EXEC))
 		return;
 	/* What decides most often comes first, and costs least. */
-	if (!is_sent && !reads_with_dots && !is_read_place((u64)opened.path.dentry, (u64)opened.path.mnt))
+	if (!is_sent && !reads_with_dots && !is_read_place((u64)opened->path.dentry, (u64)opened->path.mnt))
 		return;
-	BEGINNING(start, inode, INODE_BYTES);
-
-	if (!is_worth_sending(FIELD(start, inode, i_mode), FIELD(start, inode, i_rdev), is_write))
+	if (!is_worth_sending(inode, is_write))
 		return;
-	if (has_policies && is_write && is_expected_write((u64)opened.path.dentry, (u64)opened.path.mnt))
+	if (has_policies && is_write && is_expected_write((u64)opened->path.dentry, (u64)opened->path.mnt))
 		return;
 	if (!is_caller_heeded())
 		return;
@@ -291,28 +298,29 @@ INLINE void send_open(struct file *file, struct opened opened, struct task_struc
 	if (ask_paths)
 		asked = append_user_string(scratch, asked_path(task));
 	if (!is_sent && reads_with_dots && !has_dots(scratch, asked) &&
-	    !is_read_place((u64)opened.path.dentry, (u64)opened.path.mnt)) {
+	    !is_read_place((u64)opened->path.dentry, (u64)opened->path.mnt)) {
 		give_back(scratch);
 		return;
 	}
 	fill_head(&record->head, KIND_OPEN, task);
-	record->inode = FIELD(start, inode, i_ino);
-	record->mode = opened.mode;
-	record->flags = opened.flags | forgotten_flags(task);
+	record->inode = READ(inode, i_ino);
+	record->mode = opened->mode;
+	record->flags = opened->flags | forgotten_flags(task);
 	record->asked_length = asked;
 	record->verdict = has_policies && is_write ? judge_write(number_of(file)) : VERDICT_NONE;
-	record->path_flags = append_path(scratch, opened.path, read_path(&fs->root), &record->path_length);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
+	record->path_flags = append_path(scratch, opened->path, read_path(&fs->root), &record->path_length);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), LATER);
 	give_back(scratch);
 }
 
 /* As far as can be said before anything is read: most opens are not of containers. */
 INLINE void consider(struct file *file, struct task_struct *task)
 {
-	struct opened opened = look_at(file);
+	struct opened opened = {};
 
+	look_at(&opened, file);
 	if (reads || opened.mode & FMODE_WRITE)
-		send_open(file, opened, task);
+		send_open(file, &opened, task);
 }
 
 /*

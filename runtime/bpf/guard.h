@@ -62,7 +62,7 @@ INLINE void send_refused_exec(struct linux_binprm *program, struct file *file, s
 	record->args_length = 0;
 	record->args_total = 0;
 	record->verdict = VERDICT_REFUSED;
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), true);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), NOW);
 	give_back(scratch);
 }
 
@@ -122,7 +122,7 @@ static __attribute__((noinline)) int send_refused_write(struct dentry *dentry, s
 	record->asked_length = 0;
 	record->verdict = VERDICT_REFUSED;
 	record->path_flags = append_path(scratch, path, read_path(&fs->root), &record->path_length);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), true);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), NOW);
 	give_back(scratch);
 	return 0;
 }

@@ -68,3 +68,9 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 
 /* Keeps the compiler from proving away a bound that the verifier needs to see. */
 #define HIDE(value) __asm__ volatile("" : "+r"(value))
+
+/*
+ * Keeps what a loop changes in memory. In registers it is copied at the loop's end, from where compilers may fall through to the
+ * beginning: Linux 6.1 allows loops only that are closed by a jump.
+ */
+#define IN_MEMORY(value) __asm__ volatile("" : : "r"(&(value)) : "memory")

@@ -339,12 +339,12 @@ struct user_namespace {
 struct pt_regs {
 	unsigned long di, si, dx, r10, r8, orig_ax;
 };
-#define CALL_NUMBER(regs) READ(regs, orig_ax)
-#define ARGUMENT0(regs) READ(regs, di)
-#define ARGUMENT1(regs) READ(regs, si)
-#define ARGUMENT2(regs) READ(regs, dx)
-#define ARGUMENT3(regs) READ(regs, r10)
-#define ARGUMENT4(regs) READ(regs, r8)
+#define CALL_NUMBER(regs) ((regs)->orig_ax)
+#define ARGUMENT0(regs) ((regs)->di)
+#define ARGUMENT1(regs) ((regs)->si)
+#define ARGUMENT2(regs) ((regs)->dx)
+#define ARGUMENT3(regs) ((regs)->r10)
+#define ARGUMENT4(regs) ((regs)->r8)
 #define NR_OPEN 2
 #define NR_CREAT 85
 #define NR_OPENAT 257
@@ -364,12 +364,12 @@ struct pt_regs {
 	u64 orig_x0;
 	s32 syscallno;
 };
-#define CALL_NUMBER(regs) ((u32)READ(regs, syscallno))
-#define ARGUMENT0(regs) READ(regs, orig_x0)
-#define ARGUMENT1(regs) READ(regs, regs[1])
-#define ARGUMENT2(regs) READ(regs, regs[2])
-#define ARGUMENT3(regs) READ(regs, regs[3])
-#define ARGUMENT4(regs) READ(regs, regs[4])
+#define CALL_NUMBER(regs) ((u32)(regs)->syscallno)
+#define ARGUMENT0(regs) ((regs)->orig_x0)
+#define ARGUMENT1(regs) ((regs)->regs[1])
+#define ARGUMENT2(regs) ((regs)->regs[2])
+#define ARGUMENT3(regs) ((regs)->regs[3])
+#define ARGUMENT4(regs) ((regs)->regs[4])
 #define NR_OPEN 0xffff /* neither exists there */
 #define NR_CREAT 0xffff
 #define NR_OPENAT 56

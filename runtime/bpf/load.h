@@ -59,7 +59,7 @@ INLINE bool is_new_load(struct file_record *file, struct inode *program, struct 
 	key.device = file->device;
 	key.inode = file->inode;
 	key.is_own = file->is_upper_layer || file->is_deleted;
-	key.who = key.is_own ? task->group_leader->start_boottime : READ(program, i_ino);
+	key.who = key.is_own ? leader_of(task)->start_boottime : READ(program, i_ino);
 	key.where = key.is_own ? task->self_exec_id : bpf_get_current_cgroup_id();
 	if (bpf_map_lookup_elem(&known_loads, &key))
 		return false;
@@ -101,7 +101,7 @@ __attribute__((noinline)) int mapped(u64 number)
 	fill_head(&record->head, KIND_LOAD, task);
 	record->file = mapped;
 	record->path_flags = append_path(scratch, path, read_path(&fs->root), &record->path_length);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), LATER);
 	give_back(scratch);
 	return 0;
 }

@@ -75,7 +75,7 @@ INLINE void tell_local(struct sock *sock)
 	bpf_probe_read_kernel(record.name, length, (void *)address->name + sizeof(u16));
 	record.length = length;
 	fill_head(&record.head, KIND_LOCAL, task);
-	send(&record.head, sizeof(record), false);
+	send(&record.head, sizeof(record), LATER);
 }
 
 SECTION("lsm/unix_stream_connect")

@@ -103,11 +103,9 @@ INLINE u32 append_user_string(struct scratch *scratch, u64 from)
 /* On the way from a file up to the root: where we are, and the mount that this is in. */
 struct climb {
 	struct dentry *dentry;
-	struct vfsmount *vfsmount;
 	struct dentry *top;        /* of the mount */
 	struct mount *above;       /* the mount that it is mounted in; itself when there is none */
 	struct mount *mount;
-	struct dentry *mountpoint; /* where, in the one above */
 };
 
 /* What of them is read at once: as much as holds the fields that climbing needs. */
@@ -119,10 +117,8 @@ INLINE void enter_mount(struct climb *climb, struct mount *mount)
 	BEGINNING(start, mount, MOUNT_BYTES);
 
 	climb->mount = mount;
-	climb->vfsmount = &mount->mnt;
 	climb->top = FIELD(start, mount, mnt.mnt_root);
 	climb->above = FIELD(start, mount, mnt_parent);
-	climb->mountpoint = FIELD(start, mount, mnt_mountpoint);
 }
 
 INLINE void begin_climb(struct climb *climb, struct path path)
@@ -131,12 +127,17 @@ INLINE void begin_climb(struct climb *climb, struct path path)
 	climb->dentry = path.dentry;
 }
 
+INLINE bool is_at(struct climb *climb, struct path path)
+{
+	return climb->dentry == path.dentry && &climb->mount->mnt == path.mnt;
+}
+
 /* From the top of a mount to the place where it is mounted; false at the top of all. */
 INLINE bool leave_mount(struct climb *climb)
 {
 	if (climb->above == climb->mount)
 		return false;
-	climb->dentry = climb->mountpoint;
+	climb->dentry = READ(climb->mount, mnt_mountpoint);
 	enter_mount(climb, climb->above);
 	return true;
 }
@@ -144,7 +145,7 @@ INLINE bool leave_mount(struct climb *climb)
 /* A global function, which the verifier looks at once in each program, wherever it is called. Returns flags. */
 __attribute__((noinline)) int climb_path(struct scratch *scratch, u64 leaf, u64 leaf_mount, u64 root, u64 root_mount)
 {
-	struct path path = {};
+	struct path path = {}, end = {};
 	struct climb climb;
 	u32 start;
 
@@ -152,13 +153,17 @@ __attribute__((noinline)) int climb_path(struct scratch *scratch, u64 leaf, u64 
 		return PATH_CUT;
 	path.dentry = (void *)leaf;
 	path.mnt = (void *)leaf_mount;
+	end.dentry = (void *)root;
+	end.mnt = (void *)root_mount;
 	start = offset(scratch);
 	begin_climb(&climb, path);
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		struct dentry *dentry = climb.dentry, *parent;
+		struct dentry *dentry, *parent;
 
-		if ((u64)dentry == root && (u64)climb.vfsmount == root_mount)
+		IN_MEMORY(climb);
+		dentry = climb.dentry;
+		if (is_at(&climb, end))
 			return PATH_REACHED_ROOT;
 		if (offset(scratch) - start > MAX_PATH - MAX_NAME)
 			return PATH_CUT;

@@ -126,7 +126,7 @@ INLINE struct process_key key_of(struct task_struct *task)
 {
 	struct process_key key = {};
 
-	key.start_time_ns = task->group_leader->start_boottime;
+	key.start_time_ns = leader_of(task)->start_boottime;
 	key.pid = task->tgid;
 	return key;
 }
@@ -180,11 +180,13 @@ __attribute__((noinline)) int walk_up(struct walk *walk, u64 leaf, u64 leaf_moun
 {
 	if (!walk)
 		return 0;
-	struct path path = {};
+	struct path path = {}, end = {};
 	struct climb climb;
 
 	path.dentry = (void *)leaf;
 	path.mnt = (void *)leaf_mount;
+	end.dentry = (void *)root;
+	end.mnt = (void *)root_mount;
 	begin_climb(&climb, path);
 	/* Counts are in the caller's memory, of which the verifier keeps no track: else it looks at each of their values. */
 	walk->count = 0;
@@ -192,7 +194,11 @@ __attribute__((noinline)) int walk_up(struct walk *walk, u64 leaf, u64 leaf_moun
 	walk->end = WALK_CUT;
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MAX_COMPONENTS; i++) {
-		if ((u64)climb.dentry == root && (u64)climb.vfsmount == root_mount)
+		struct dentry *parent;
+		u32 count;
+
+		IN_MEMORY(climb);
+		if (is_at(&climb, end))
 			walk->below_root = *(volatile u32 *)&walk->count;
 		if (climb.dentry == climb.top) {
 			if (leave_mount(&climb))
@@ -200,14 +206,12 @@ __attribute__((noinline)) int walk_up(struct walk *walk, u64 leaf, u64 leaf_moun
 			walk->end = WALK_WHOLE;
 			break;
 		}
-		struct dentry *parent = READ(climb.dentry, d_parent);
-
+		parent = READ(climb.dentry, d_parent);
 		if (parent == climb.dentry) {
 			walk->end = WALK_DETACHED;
 			break;
 		}
-		u32 count = *(volatile u32 *)&walk->count;
-
+		count = *(volatile u32 *)&walk->count;
 		if (count >= MAX_LEVELS)
 			break;
 		walk->parts[count & (MAX_LEVELS - 1)] = (u64)climb.dentry;

@@ -78,7 +78,7 @@ __attribute__((noinline)) int send_environment(void)
 		left -= length;
 	}
 	record->length = offset(scratch);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), LATER);
 	give_back(scratch);
 	return 0;
 }
@@ -140,7 +140,7 @@ int on_exec(u64 *ctx)
 
 	u64 length = (u64)offset(scratch);
 
-	send(&record->head, (u64)scratch->text - (u64)record + length, is_contained(task));
+	send(&record->head, (u64)scratch->text - (u64)record + length, is_contained(task) ? SOON : LATER);
 	give_back(scratch);
 	return 0;
 }
@@ -155,7 +155,7 @@ int on_fork(u64 *ctx)
 		return 0;
 	fill_head(&record.head, KIND_FORK, parent);
 	fill_task(&record.child, child);
-	send(&record.head, sizeof(record), false);
+	send(&record.head, sizeof(record), LATER);
 	return 0;
 }
 
@@ -171,7 +171,7 @@ int on_exit(u64 *ctx)
 		return 0;
 	fill_head(&record.head, KIND_EXIT, task);
 	record.status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
-	send(&record.head, sizeof(record), false);
+	send(&record.head, sizeof(record), LATER);
 	return 0;
 }
 
@@ -193,7 +193,7 @@ INLINE int tell_cgroup(u32 kind, struct cgroup *cgroup, const char *path, struct
 	record->cgroup_id = cgroup->kn->id;
 	record->path_length = append_string(scratch, path, MAX_ARGS);
 	record->padding = 0;
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), kind == KIND_CGROUP);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), kind == KIND_CGROUP ? NOW : LATER);
 	give_back(scratch);
 	return 0;
 }

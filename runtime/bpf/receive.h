@@ -29,7 +29,7 @@ INLINE void send_received(struct receive_record *record, s64 result, struct task
 	record->call.result = result;
 	record->call.object_flags = OBJECT_SOCKET;
 	record->call.lengths[0] = sizeof(record->socket);
-	send(&record->call.head, sizeof(*record), false);
+	send(&record->call.head, sizeof(*record), LATER);
 }
 
 INLINE bool is_new_sender(u64 cookie, struct socket_object *socket)

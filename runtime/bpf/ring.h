@@ -84,7 +84,7 @@ INLINE int ring_open(struct io_kiocb *request, struct task_struct *task)
 	record->asked_length = append_name(scratch, READ(open, filename));
 	record->path_flags = PATH_OF_FOLDER | append_path(scratch, folder_of(task, READ(open, dfd)), read_path(&fs->root),
 							  &record->path_length);
-	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), false);
+	send(&record->head, (u64)scratch->text - (u64)record + offset(scratch), LATER);
 	give_back(scratch);
 	return 0;
 }

@@ -10,7 +10,12 @@
 const volatile u8 containers_only = 1;
 
 #define WAKE_BYTES 65536
-#define URGENT_GAP_NS 1000000
+
+/* When a record should be read: with the reader's timer, soon, at once. */
+enum urgency { LATER = 0, SOON = 1, NOW = 2 };
+
+#define SOON_GAP_NS 10000000 /* the reader's timer: limits::POLL */
+#define NOW_GAP_NS 1000000
 
 struct {
 	MAP_INT(type, BPF_MAP_TYPE_RINGBUF);
@@ -45,16 +50,17 @@ INLINE void count_lost(u32 kind)
 
 /*
  * Waking the reader costs more than the event. It is woken when the queue grows past a multiple of WAKE_BYTES; its own
- * timer does the rest. An urgent record wakes it at once, unless one did within the last millisecond.
+ * timer does the rest. An urgent record wakes it at once, unless one did a moment ago: programs that are started one after the
+ * other would have it run for each of them, which costs them more than all that is done here.
  */
-INLINE void send(struct head_record *record, u64 length, bool urgent)
+INLINE void send(struct head_record *record, u64 length, enum urgency urgency)
 {
 	u64 queued = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	u64 flags = BPF_RB_NO_WAKEUP;
 
 	if (queued / WAKE_BYTES != (queued + length + 8) / WAKE_BYTES)
 		flags = BPF_RB_FORCE_WAKEUP;
-	if (urgent && record->time_ns - last_urgent_ns > URGENT_GAP_NS) {
+	if (urgency && record->time_ns - last_urgent_ns > (urgency == NOW ? NOW_GAP_NS : SOON_GAP_NS)) {
 		last_urgent_ns = record->time_ns;
 		flags = BPF_RB_FORCE_WAKEUP;
 	}

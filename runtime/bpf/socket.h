@@ -10,7 +10,7 @@
 INLINE void send_address(struct address_record *record, u32 kind, struct task_struct *task)
 {
 	fill_head(&record->head, kind, task);
-	send(&record->head, sizeof(*record), false);
+	send(&record->head, sizeof(*record), LATER);
 }
 
 INLINE void copy_ip6(struct address_record *record, u32 a, u32 b, u32 c, u32 d)

@@ -87,7 +87,7 @@ INLINE void fill_thread(struct task_record *record, struct task_struct *task, bo
 INLINE void fill_task(struct task_record *record, struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
-	struct task_struct *leader = signal->curr_target->group_leader;
+	struct task_struct *leader = leader_of(task);
 	struct task_struct *parent = leader->real_parent->group_leader;
 	struct upid inner = innermost(signal->pids[PIDTYPE_TGID]), group = innermost(signal->pids[PIDTYPE_PGID]);
 
