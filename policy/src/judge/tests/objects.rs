@@ -169,134 +169,66 @@ fn judges_writes_by_path_and_guards_programs() {
     }
 }
 
+/// What a server that may write to /data, /run and /tmp is told of a call in a folder: its name and its two paths.
+fn placed(words: &str, folder: &str, result: i64, phase: Phase) -> &'static str {
+    let words: Vec<&str> = words.split(' ').collect();
+    let profile = Profile {
+        facts: ["/data/**", "/run/**", "/tmp/**"]
+            .map(|path| fact(Some(REDIS), Action::Write(path.into()), &[]))
+            .to_vec(),
+        facets: vec![
+            closed(Verb::Write, Phase::Serving),
+            closed(Verb::Write, Phase::Entrypoint),
+        ],
+        ..profile()
+    };
+    let act = EventKind::Call(Box::new(Call {
+        call: *SystemCall::ALL.iter().find(|call| call.as_str() == words[0]).unwrap(),
+        result,
+        // Two folders, of which the second one is told.
+        arguments: [3, 0, 4, 0],
+        texts: words[1..].iter().map(|text| (*text).to_owned()).collect(),
+        object: CallObject::File {
+            path: folder.to_owned(),
+        },
+    }));
+    let event = event(process(REDIS, &["redis-server"]), phase, act);
+    verdict(profile, &files(&[]), &event, Entry::Inside)
+}
+
 #[test]
-fn a_file_that_gets_its_name_elsewhere_is_written_there() {
-    use SystemCall::{Link, Rename, Renameat, Renameat2, Symlink};
-    let folder = |path: &str| CallObject::File { path: path.to_owned() };
-    let data = || folder("/data");
-    for (call, texts, object, result, phase, expected) in [
-        (
-            Rename,
-            ["/tmp/x", "/srv/www/shell.php"],
-            data(),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
-        (
-            Renameat2,
-            ["/tmp/x", "www/shell.php"],
-            folder("/srv"),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
-        (
-            Link,
-            ["/data/a.jpg", "/srv/www/a.php"],
-            data(),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
-        (
-            Symlink,
-            ["/tmp/x", "/srv/www/shell.php"],
-            data(),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
-        (
-            Symlink,
-            ["../tmp/x", "/srv/shell.php"],
-            data(),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
-        (
-            Renameat,
-            ["x", "shell.php"],
-            folder("/srv/www"),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
-        (
-            Rename,
-            ["/tmp/x", "/tmp/../srv/www/shell.php"],
-            data(),
-            0,
-            Phase::Serving,
-            "unexpected-write",
-        ),
+fn a_file_that_gets_its_name_in_another_folder_is_written_there() {
+    for (words, folder, expected) in [
+        ("rename /tmp/x /srv/www/shell.php", "/data", "unexpected-write"),
+        ("rename /tmp/x /tmp/../srv/www/shell.php", "/data", "unexpected-write"),
+        ("renameat2 /tmp/x www/shell.php", "/srv", "unexpected-write"),
+        ("renameat x shell.php", "/srv/www", "unexpected-write"),
+        ("link /data/a.jpg /srv/www/a.php", "/data", "unexpected-write"),
+        ("symlink /tmp/x /srv/www/shell.php", "/data", "unexpected-write"),
+        ("symlink ../tmp/x /srv/shell.php", "/data", "unexpected-write"),
         // Expected where it comes to be, by whichever name.
-        (
-            Rename,
-            ["/tmp/x", "/data/dump.rdb"],
-            data(),
-            0,
-            Phase::Serving,
-            "expected",
-        ),
-        (Rename, ["/tmp/x", "dump.rdb"], data(), 0, Phase::Serving, "expected"),
-        (
-            Rename,
-            ["/tmp/x", "/var/run/redis.pid"],
-            data(),
-            0,
-            Phase::Serving,
-            "expected",
-        ),
-        // Under another name and renamed when it is whole; a link to what is beside it.
-        (
-            Rename,
-            ["/srv/conf.new", "/srv/conf"],
-            data(),
-            0,
-            Phase::Serving,
-            "open",
-        ),
-        (Symlink, ["v2", "/srv/current"], data(), 0, Phase::Serving, "open"),
-        // It did not happen; it is what entry scripts are for.
-        (
-            Rename,
-            ["/tmp/x", "/srv/www/shell.php"],
-            data(),
-            -13,
-            Phase::Serving,
-            "open",
-        ),
-        (
-            Symlink,
-            ["/dev/stdout", "/srv/log"],
-            data(),
-            0,
-            Phase::Entrypoint,
-            "open",
-        ),
+        ("rename /tmp/x /data/dump.rdb", "/data", "expected"),
+        ("rename /tmp/x dump.rdb", "/data", "expected"),
+        ("rename /tmp/x /var/run/redis.pid", "/data", "expected"),
+        // Written under another name and renamed when it is whole; a link to what is beside it.
+        ("rename /srv/conf.new /srv/conf", "/data", "open"),
+        ("symlink v2 /srv/current", "/data", "open"),
+        ("unlink /srv/www/shell.php", "/data", "open"),
     ] {
-        let profile = Profile {
-            facts: ["/data/**", "/run/**", "/tmp/**"]
-                .map(|path| fact(Some(REDIS), Action::Write(path.into()), &[]))
-                .to_vec(),
-            facets: vec![
-                closed(Verb::Write, Phase::Serving),
-                closed(Verb::Write, Phase::Entrypoint),
-            ],
-            ..profile()
-        };
-        let act = EventKind::Call(Box::new(Call {
-            call,
-            result,
-            // Two folders, of which the second one is told.
-            arguments: [3, 0, 4, 0],
-            texts: texts.map(str::to_owned).to_vec(),
-            object,
-        }));
-        let event = event(process(REDIS, &["redis-server"]), phase, act);
-        let found = verdict(profile, &files(&[]), &event, Entry::Inside);
-        assert_eq!(found, expected, "{call:?} {texts:?} {result} {phase:?}");
+        assert_eq!(
+            placed(words, folder, 0, Phase::Serving),
+            expected,
+            "{words} in {folder}"
+        );
     }
+}
+
+#[test]
+fn a_name_that_was_refused_or_given_by_an_entry_script_is_no_deviation() {
+    let words = "rename /tmp/x /srv/www/shell.php";
+    assert_eq!(placed(words, "/data", -13, Phase::Serving), "open");
+    assert_eq!(
+        placed("symlink /dev/stdout /srv/log", "/data", 0, Phase::Entrypoint),
+        "open"
+    );
 }
