@@ -85,7 +85,7 @@ impl Scene {
         let feed = self.path(&format!("{name}.jsonl"));
         fs::write(&feed, (0..count).map(record).collect::<Vec<_>>().join("\n")).unwrap();
         let database = self.path(name);
-        let run = command::run(["db", "import", "--replace", "--db", text(&database), text(&feed)]);
+        let run = command::run(["db", "build", "--db", text(&database), text(&feed)]);
         assert_eq!(run.code, Some(0), "{run:?}");
         database
     }
@@ -377,7 +377,7 @@ fn real(scene: &Scene) -> Option<(PathBuf, PathBuf)> {
     let later = debian.join("debian-bookworm-supplement-2026-11-20.osv.jsonl.zst");
     let import = |name: &str, feeds: &[&Path]| {
         let database = scene.path(name);
-        let arguments = ["db", "import", "--replace", "--db", text(&database)];
+        let arguments = ["db", "build", "--db", text(&database)];
         let run = command::run(arguments.into_iter().chain(feeds.iter().map(|feed| text(feed))));
         assert_eq!(run.code, Some(0), "{run:?}");
         database

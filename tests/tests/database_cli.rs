@@ -1,5 +1,5 @@
-//! The database's commands as a person types them: an update from a folder and from a mirror, export, restore, verify,
-//! explain, and scans with statements on exploitability (VEX).
+//! The database's commands as a person types them: an update from a folder and from a mirror, build, export, import,
+//! verify, explain, and scans with statements on exploitability (VEX).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -290,13 +290,13 @@ fn explain_says_what_stands_behind_a_row() {
 }
 
 #[test]
-fn exported_and_restored_is_the_same_and_damage_is_refused() {
+fn exported_and_imported_is_the_same_and_damage_is_refused() {
     let scene = Scene::new();
     let packed = scene.text("v.db.zst");
     check(&scene.run(&["db", "export", &packed]), 0, &["sha256:"]);
     let original = fs::read(scene.path("v.db")).unwrap();
     let copy = scene.text("copy.db");
-    check(&command::run(["db", "restore", &packed, "--db", &copy]), 0, &[]);
+    check(&command::run(["db", "import", &packed, "--db", &copy]), 0, &[]);
     assert_eq!(fs::read(&copy).unwrap(), original);
     check(&command::run(["db", "verify", "--db", &copy]), 0, &["whole"]);
     let mut bytes = fs::read(&packed).unwrap();
@@ -304,14 +304,14 @@ fn exported_and_restored_is_the_same_and_damage_is_refused() {
     bytes[middle] ^= 1;
     fs::write(&packed, &bytes).unwrap();
     check(
-        &command::run(["db", "restore", &packed, "--db", &copy]),
+        &command::run(["db", "import", &packed, "--db", &copy]),
         4,
         &["v.db.zst"],
     );
     bytes.truncate(middle);
     fs::write(&packed, &bytes).unwrap();
     check(
-        &command::run(["db", "restore", &packed, "--db", &copy]),
+        &command::run(["db", "import", &packed, "--db", &copy]),
         4,
         &["v.db.zst"],
     );
@@ -321,6 +321,26 @@ fn exported_and_restored_is_the_same_and_damage_is_refused() {
     damaged[8192..2 * 8192].fill(0xff);
     fs::write(&copy, damaged).unwrap();
     check(&command::run(["db", "verify", "--db", &copy]), 4, &["copy.db"]);
+}
+
+#[test]
+fn an_import_adds_to_what_is_there_and_a_build_begins_from_nothing() {
+    let scene = Scene::new();
+    let other = FEED.replace("CVE-2024", "CVE-2025").replace("demo-source", "another");
+    fs::write(scene.path("more.jsonl"), other).unwrap();
+    let more = scene.text("more.jsonl");
+    check(&scene.run(&["db", "import", &more]), 0, &["3 records"]);
+    check(&scene.run(&["db", "status"]), 0, &["advisories  6"]);
+    check(&scene.run(&["db", "search", "CVE-2024-0001"]), 0, &["demo-source"]);
+    check(&scene.run(&["db", "build", "--allow-shrink", &more]), 0, &["3 records"]);
+    check(&scene.run(&["db", "status"]), 0, &["advisories  3"]);
+    check(&scene.run(&["db", "search", "CVE-2025-0001"]), 0, &["another"]);
+    check(&scene.run(&["db", "search", "CVE-2024-0001"]), 3, &["nothing is known"]);
+    // A whole database takes the place of all: it is not one feed among others.
+    let packed = scene.text("v.db.zst");
+    check(&scene.run(&["db", "export", &packed]), 0, &["sha256:"]);
+    check(&scene.run(&["db", "import", &packed, &more]), 2, &["whole database"]);
+    check(&scene.run(&["db", "import", "--digest", "0", &more]), 2, &["--digest"]);
 }
 
 /// Serves one file to everybody, until the test ends.

@@ -16,6 +16,12 @@ use crate::store;
 /// zstd's level: level 19 saves a fifth more and takes twenty times as long.
 const LEVEL: i32 = 9;
 
+/// What every SQLite database begins with (<https://www.sqlite.org/fileformat.html#magic_header_string>).
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// So much of a compressed file holds at least its first block, of at most 128 KiB (RFC 8878, section 3.1.1.2.3).
+const HEAD_BYTES: u64 = 256 << 10;
+
 /// What a transfer moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
@@ -76,6 +82,18 @@ pub fn restore(file: &Path, digest: Option<&str>, destination: &Path) -> Result<
         size_bytes: metadata.len(),
         digest: wanted,
     })
+}
+
+/// Whether a file is what [`export`] writes, by its beginning. What cannot be read is not.
+pub fn is_exported(file: &Path) -> bool {
+    let is_database = || -> std::io::Result<bool> {
+        let mut decoder = zstd::Decoder::new(File::open(file)?.take(HEAD_BYTES))?;
+        decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+        let mut magic = [0; SQLITE_MAGIC.len()];
+        decoder.read_exact(&mut magic)?;
+        Ok(magic == *SQLITE_MAGIC)
+    };
+    file.is_file() && is_database().unwrap_or(false)
 }
 
 fn read_digest(file: &Path) -> Result<String, Error> {

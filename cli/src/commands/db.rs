@@ -1,18 +1,19 @@
 //! `plimsoll db`: build, look into and check the vulnerability database; compare versions.
 
 mod compare;
+mod import;
 mod pull;
 mod push;
 mod update;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use plimsoll_model::Note;
 use plimsoll_scanner::artifact::ArtifactError;
-use plimsoll_vulndb::{Database, Error, ImportOptions, SearchRow, SourceSummary, Status, default_path};
+use plimsoll_vulndb::{Database, Error, SearchRow, SourceSummary, Status, default_path};
 
 use crate::exit::{Exit, Failure, escape};
 
@@ -31,20 +32,11 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Add advisories from files or folders (OSV, CISA KEV, EPSS, …; plain, .gz, .zst or .zip)
-    Import {
-        /// Feed files, or folders of them
-        #[arg(required = true, value_name = "FILE|DIR")]
-        paths: Vec<PathBuf>,
-        /// Let the files take the place of all that is there, instead of adding to it
-        #[arg(long)]
-        replace: bool,
-        /// Take over a source that has lost more than a fifth of its records
-        #[arg(long)]
-        allow_shrink: bool,
-        #[command(flatten)]
-        place: Place,
-    },
+    /// Add advisories from files or folders (OSV, CISA KEV, EPSS, …; plain, .gz, .zst or .zip), or put a file that
+    /// `db export` wrote in the database's place
+    Import(import::Import),
+    /// Build the database from files or folders alone, in the place of all that is there
+    Build(import::Build),
     /// Renew the database from feeds: their publishers, mirrors, files or folders
     Update(update::Arguments),
     /// Write the database as one compressed file, with its SHA-256 beside it
@@ -52,17 +44,6 @@ enum Command {
         /// The file to write, such as vulnerability.db.zst
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Put a file that `db export` wrote in the database's place
-    Restore {
-        /// The file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// SHA-256 that it must have [default: what FILE.sha256 says]
-        #[arg(long, value_name = "SHA256")]
-        digest: Option<String>,
         #[command(flatten)]
         place: Place,
     },
@@ -126,12 +107,8 @@ impl Place {
 /// Runs `plimsoll db`.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
-        Command::Import {
-            paths,
-            replace,
-            allow_shrink,
-            place,
-        } => import(&paths, &place.path(), replace, allow_shrink),
+        Command::Import(arguments) => import::import(arguments),
+        Command::Build(arguments) => import::build(arguments),
         Command::Update(arguments) => update::run(arguments),
         Command::Export { file, place } => {
             let done = plimsoll_vulndb::export(&place.path(), &file).map_err(failure)?;
@@ -141,11 +118,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
                 size(done.size_bytes),
                 done.digest
             ))
-        }
-        Command::Restore { file, digest, place } => {
-            let destination = place.path();
-            plimsoll_vulndb::restore(&file, digest.as_deref(), &destination).map_err(failure)?;
-            print(&format!("{} is what was exported\n", destination.display()))
         }
         Command::Push(arguments) => push::run(arguments),
         Command::Pull(arguments) => pull::run(arguments),
@@ -166,29 +138,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             _ => compare::compare_lines(),
         },
     }
-}
-
-fn import(paths: &[PathBuf], destination: &Path, replace: bool, allow_shrink: bool) -> Result<Exit, Failure> {
-    let options = ImportOptions {
-        now: now(),
-        replace,
-        allow_shrink,
-    };
-    let (summary, notes) = plimsoll_vulndb::import(paths, destination, &options).map_err(failure)?;
-    show_notes(&notes);
-    let mut text = sources_text(&summary.sources);
-    text += &format!("{} {}\n", destination.display(), size(summary.size_bytes));
-    print(&text)?;
-    if summary.sources.is_empty() {
-        let error = anyhow::anyhow!("import: nothing in these files is vulnerability data");
-        let hint = "give OSV records (.json, .jsonl), CISA's KEV catalogue or EPSS scores";
-        return Err(Failure::new(Exit::Data, error, hint));
-    }
-    Ok(if notes.iter().any(Note::makes_incomplete) {
-        Exit::Incomplete
-    } else {
-        Exit::Go
-    })
 }
 
 /// The time as the database writes it.
@@ -363,14 +312,9 @@ pub(crate) fn failure(error: Error) -> Failure {
         ),
         Error::Transfer { .. } => (Exit::Data, "copy it again, with the .sha256 file beside it"),
         Error::NewerSchema { .. } => (Exit::Data, "update plimsoll, or build a database of its own with --db"),
-        Error::OlderSchema { .. } => (
-            Exit::Data,
-            "build it again with `plimsoll db import --replace FILE|DIR`",
-        ),
-        Error::Corrupt { .. } | Error::Sqlite { .. } => (
-            Exit::Data,
-            "build it again with `plimsoll db import --replace FILE|DIR`",
-        ),
+        Error::OlderSchema { .. } | Error::Corrupt { .. } | Error::Sqlite { .. } => {
+            (Exit::Data, "build it again: `plimsoll db build FILE|DIR`")
+        }
         _ => (Exit::Target, "check that the path exists and may be read and written"),
     };
     Failure::new(exit, error, hint)
