@@ -15,7 +15,8 @@ use std::{path::PathBuf, time::Duration};
 
 use plimsoll_model::{Decision, Match, Note, Platform, Sbom, ScanReport};
 use plimsoll_scanner::{
-    DEFAULT_MAX_ENTRIES, DEFAULT_MEMORY_BYTES, LayerCache, MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent, Target, parse_platform,
+    DEFAULT_MAX_ENTRIES, DEFAULT_MEMORY_BYTES, LayerCache, MIN_MEMORY_BYTES, Scan, ScanError, ScanOptions, Silent,
+    Target, parse_platform,
     report::{self, Template},
     scan,
     source::SourceOptions,
