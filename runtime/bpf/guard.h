@@ -169,7 +169,7 @@ INLINE int refuse_entry(struct path *folder, struct dentry *entry)
 	struct path path = {};
 
 	path.mnt = READ(folder, mnt);
-	path.dentry = entry;
+	path.dentry = (void *)number_of(entry);
 	return refuse_write(path, NULL, 0);
 }
 
