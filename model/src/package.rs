@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::PathList;
+
 /// A component of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +28,7 @@ pub struct Package {
     /// The file that says the package is there: `/var/lib/dpkg/status`.
     pub evidence_path: String,
     /// Absolute paths that it owns, sorted. Empty when the ecosystem does not record them.
-    pub files: Vec<String>,
+    pub files: PathList,
     /// Licences: SPDX expressions where they can be read as such, else as stated. Several are not said to be `AND` or `OR`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub licences: Vec<String>,
@@ -54,7 +56,7 @@ impl Package {
             purl: String::new(),
             layer: 0,
             evidence_path: String::new(),
-            files: Vec::new(),
+            files: PathList::default(),
             licences: Vec::new(),
             maintainer: None,
             owner: None,

@@ -259,7 +259,7 @@ impl<'r> Ladder<'r> {
             return Some("what it holds is read, not run: nobody sees whether it is used".to_owned());
         }
         let interpreted = package.files.iter().find_map(|path| {
-            let (_, end) = base_name(path).rsplit_once('.')?;
+            let (_, end) = base_name(&path).rsplit_once('.')?;
             let (_, runners) = LANGUAGES
                 .iter()
                 .find(|(ends, _)| ends.split(' ').any(|known| known == end))?;

@@ -10,8 +10,8 @@ use std::{
 };
 
 use plimsoll_model::{
-    ContainerImage, Digest, ExeFile, ExecutableOrigin, MatchEvidence, Note, NoteKind, Process, ScanReport, Severity,
-    schema,
+    ContainerImage, Digest, ExeFile, ExecutableOrigin, MatchEvidence, Note, NoteKind, PathList, Process, ScanReport,
+    Severity, schema,
 };
 use plimsoll_policy::{CompiledProfile, KnownFiles};
 
@@ -50,7 +50,7 @@ impl KnownImage {
         report.notes = Vec::new();
         for package in &mut report.sbom.packages {
             // The list of files says which package owns one.
-            package.files = Vec::new();
+            package.files = PathList::default();
             package.licences = Vec::new();
             package.maintainer = None;
         }

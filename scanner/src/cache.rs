@@ -30,7 +30,7 @@ use crate::{
 /// Version of everything that looks into layers. **Raise it by one whenever a layer's result changes for the same bytes**:
 /// a watcher, what is kept for a cataloger or the profile, ELF facts, tar. Catalogers and checks that work on the merged
 /// tree run every time and need no new version. `cache::shape` fails its test when the stored shape changes without it.
-pub(crate) const ANALYZER_VERSION: u32 = 2;
+pub(crate) const ANALYZER_VERSION: u32 = 3;
 
 /// Compression of entries: writing must not slow the first scan down.
 const ZSTD_LEVEL: i32 = 1;

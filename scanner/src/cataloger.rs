@@ -2,6 +2,7 @@
 
 mod apk;
 pub(crate) mod binary;
+mod claims;
 mod composer;
 mod conan;
 mod conda;
@@ -32,6 +33,7 @@ mod wordpress;
 
 use plimsoll_model::{Note, NoteKind, OsRelease, Package, PackageKind, Sbom};
 
+use self::claims::Claims;
 use crate::{Tree, limits::MAX_PACKAGES, merge::Versions};
 
 /// Finds packages of one kind.
@@ -166,16 +168,12 @@ pub(crate) fn sort_key(package: &Package) -> impl Ord + '_ {
 
 /// Package managers name paths as they unpacked them: `/bin/ls` is `/usr/bin/ls` where `/bin` is a link.
 fn own_files(tree: &mut Tree, packages: &[Package], from: usize) {
-    let mut claims = Vec::new();
-    for (index, package) in packages.iter().enumerate().skip(from) {
-        let index = u32::try_from(index).expect("MAX_PACKAGES fits");
-        claims.extend(package.files.iter().map(|path| (path.as_str(), index)));
-    }
-    let unknown = tree.own(claims);
+    let count = packages[from..].iter().map(|package| package.files.len()).sum();
+    let unknown = tree.own(Claims::new(packages, from), count);
     // In order, so that those of one folder follow one another.
     let mut last: Option<(&str, Option<String>)> = None;
     let mut real = Vec::new();
-    for (path, package) in unknown {
+    for (path, package) in &unknown {
         let Some((folder, name)) = path.rsplit_once('/') else {
             continue;
         };
@@ -185,11 +183,13 @@ fn own_files(tree: &mut Tree, packages: &[Package], from: usize) {
         if let Some((_, Some(found))) = &last
             && found != folder
         {
-            real.push((format!("{found}/{name}"), package));
+            real.push((format!("{found}/{name}"), *package));
         }
     }
     if !real.is_empty() {
-        tree.own(real);
+        real.sort_unstable();
+        let count = real.len();
+        tree.own(real.into_iter(), count);
     }
 }
 
@@ -200,7 +200,7 @@ fn own_recognised(tree: &mut Tree, packages: &mut Vec<Package>) -> usize {
     let first = packages.partition_point(|package| package.kind < PackageKind::Binary);
     let recognised = packages.split_off(first);
     own_files(tree, packages, 0);
-    let is_known = |path: &String| {
+    let is_known = |path: &str| {
         let owner = tree.get(path).and_then(|entry| entry.package);
         let kind = owner
             .and_then(|owner| packages.get(owner as usize))
@@ -211,7 +211,7 @@ fn own_recognised(tree: &mut Tree, packages: &mut Vec<Package>) -> usize {
         package.files.retain(|path| !is_known(path));
         let evidence = package.files.first()?;
         package.layer = tree.get(evidence)?.layer;
-        package.evidence_path.clone_from(evidence);
+        package.evidence_path = evidence.to_owned();
         Some(package)
     });
     let unknown: Vec<Package> = unknown.collect();

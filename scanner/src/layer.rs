@@ -1,5 +1,7 @@
 //! One layer's blob in, its entries with facts out: one forward pass, two threads, both digests computed on the way.
 
+mod digests;
+mod entries;
 mod entry;
 mod header;
 mod inflate;
@@ -20,7 +22,7 @@ use plimsoll_model::{Digest, FileEntry, Note, NoteKind};
 use serde::{Deserialize, Serialize};
 
 use self::inventory::Inventory;
-pub(crate) use self::{inflate::Compression, kept::Kept};
+pub(crate) use self::{entries::Entries, inflate::Compression, kept::Kept};
 use crate::progress::Progress;
 
 /// What layers of one image share.
@@ -61,7 +63,7 @@ pub(crate) struct Layer {
     pub(crate) diff_id: Option<Digest>,
     pub(crate) size_bytes: u64,
     /// In the order of the archive.
-    pub(crate) entries: Vec<LayerEntry>,
+    pub(crate) entries: Entries,
     /// Paths below this layer that it removes.
     pub(crate) whiteouts: Vec<Whiteout>,
     pub(crate) sighted: Vec<watch::Sighted>,
@@ -71,11 +73,7 @@ pub(crate) struct Layer {
 impl Layer {
     /// Says which layer of its image it is.
     pub(crate) fn number(&mut self, index: u32) {
-        for entry in &mut self.entries {
-            match entry {
-                LayerEntry::File { entry, .. } | LayerEntry::HardLink { entry, .. } => entry.layer = index,
-            }
-        }
+        self.entries.number(index);
         for sighted in &mut self.sighted {
             sighted.layer = index;
         }

@@ -266,20 +266,20 @@ fn package_lines(block: &mut Block, package: &Package, report: &ScanReport) {
     let layer = file::layer_words(package.layer, report);
     block.line("layer", &layer);
     block.line("listed in", &package.evidence_path);
-    let is_runnable = |path: &&String| {
+    let is_runnable = |path: &String| {
         report
             .files
             .binary_search_by(|file| file.path.as_str().cmp(path))
             .is_ok()
     };
     // What can run first: it is what an attacker reaches.
-    let (mut files, rest): (Vec<&String>, Vec<&String>) = package.files.iter().partition(is_runnable);
+    let (mut files, rest): (Vec<String>, Vec<String>) = package.files.iter().partition(is_runnable);
     let runnable = files.len();
     files.extend(rest);
     let mut text = files
         .iter()
         .take(MAX_FILES_SHOWN)
-        .map(|path| path.as_str())
+        .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ");
     if files.len() > MAX_FILES_SHOWN {

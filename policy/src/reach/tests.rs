@@ -95,7 +95,7 @@ pub(crate) fn report() -> ScanReport {
             ..Package::new(PackageKind::Dpkg, *name, "1")
         })
         .collect();
-    packages[5].files = vec!["/usr/share/perl5/Things.pm".to_owned()];
+    packages[5].files = vec!["/usr/share/perl5/Things.pm"].into();
     ScanReport {
         schema: schema::SCAN_REPORT.to_owned(),
         image: ImageIdentity {

@@ -1,18 +1,18 @@
 //! A layer in, bytes out, and back, one entry after another: neither side ever holds more than the layer and one entry.
 //!
 //! After a header come as many whiteouts, sightings, notes and entries as it says; each is its length and its fields in
-//! postcard's format, and behind an entry stand the bytes that were kept of the file. All of it is one zstd frame.
+//! postcard's format. Then, in the order of the entries that have them, what was kept of files. All of it is one zstd frame.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     sync::Arc,
 };
 
-use plimsoll_model::{Digest, ElfFacts, FileEntry, FileKind, Hardening, Note, SymbolUse};
+use plimsoll_model::{Digest, Note};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    layer::{Compression, Kept, Layer, LayerEntry, Whiteout, watch::Sighted},
+    layer::{Compression, Entries, Kept, Layer, Whiteout, watch::Sighted},
     limits::{MAX_CACHE_ENTRY_BYTES, MAX_CACHE_RECORD_BYTES},
 };
 
@@ -37,47 +37,11 @@ enum StoredCompression {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredEntry<'a> {
-    path: &'a str,
-    kind: FileKind,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    size_bytes: u64,
-    digest: Option<[u8; 32]>,
-    link_target: Option<&'a str>,
-    #[serde(borrow)]
-    elf: Option<StoredElf<'a>>,
-    shebang: Option<&'a str>,
-    has_capabilities: bool,
-    /// Its content, which follows.
-    content: Option<StoredContent>,
-    /// Target of a hard link.
-    target: Option<&'a str>,
-}
-
-#[derive(Serialize, Deserialize)]
 struct StoredContent {
     /// Bytes that follow.
     bytes: u64,
     /// Bytes of the content, if what follows is its packed form.
     size: Option<usize>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredElf<'a> {
-    interpreter: Option<&'a str>,
-    soname: Option<&'a str>,
-    #[serde(borrow)]
-    needed: Vec<&'a str>,
-    #[serde(borrow)]
-    run_path: Vec<&'a str>,
-    imports: SymbolUse,
-    is_static: bool,
-    is_position_independent: bool,
-    is_go: bool,
-    is_rust_auditable: bool,
-    hardening: Option<Hardening>,
 }
 
 /// Writes one layer. A field that [`Layer`] gains does not compile here before it is stored, too.
@@ -128,14 +92,15 @@ pub(super) fn write(layer: &Layer, out: &mut dyn Write) -> io::Result<()> {
     for note in notes {
         record.write(note, out)?;
     }
-    for entry in entries {
-        let (entry, content, target) = match entry {
-            LayerEntry::File { entry, content } => (entry, content.as_ref().map(stored_content), None),
-            LayerEntry::HardLink { entry, target } => (entry, None, Some(&**target)),
-        };
-        let (content, bytes) = content.unzip();
-        record.write(&stored(entry, content, target), out)?;
-        out.write_all(bytes.unwrap_or_default())?;
+    for entry in entries.packed() {
+        let length = u32::try_from(entry.len()).map_err(io::Error::other)?;
+        out.write_all(&length.to_le_bytes())?;
+        out.write_all(entry)?;
+    }
+    for kept in entries.contents() {
+        let (content, bytes) = stored_content(kept);
+        record.write(&content, out)?;
+        out.write_all(bytes)?;
     }
     Ok(())
 }
@@ -155,67 +120,6 @@ fn stored_content(kept: &Kept) -> (StoredContent, &[u8]) {
     )
 }
 
-fn stored<'a>(entry: &'a FileEntry, content: Option<StoredContent>, target: Option<&'a str>) -> StoredEntry<'a> {
-    let FileEntry {
-        path,
-        kind,
-        mode,
-        uid,
-        gid,
-        size_bytes,
-        digest,
-        // Both are the image's, and not known to a layer.
-        layer: _,
-        package: _,
-        link_target,
-        elf,
-        shebang,
-        has_capabilities,
-    } = entry;
-    StoredEntry {
-        path,
-        kind: *kind,
-        mode: *mode,
-        uid: *uid,
-        gid: *gid,
-        size_bytes: *size_bytes,
-        digest: digest.as_ref().map(|digest| *digest.as_bytes()),
-        link_target: link_target.as_deref(),
-        elf: elf.as_deref().map(stored_elf),
-        shebang: shebang.as_deref(),
-        has_capabilities: *has_capabilities,
-        content,
-        target,
-    }
-}
-
-fn stored_elf(facts: &ElfFacts) -> StoredElf<'_> {
-    let ElfFacts {
-        interpreter,
-        soname,
-        needed,
-        run_path,
-        imports,
-        is_static,
-        is_position_independent,
-        is_go,
-        is_rust_auditable,
-        hardening,
-    } = facts;
-    StoredElf {
-        interpreter: interpreter.as_deref(),
-        soname: soname.as_deref(),
-        needed: needed.iter().map(String::as_str).collect(),
-        run_path: run_path.iter().map(String::as_str).collect(),
-        imports: *imports,
-        is_static: *is_static,
-        is_position_independent: *is_position_independent,
-        is_go: *is_go,
-        is_rust_auditable: *is_rust_auditable,
-        hardening: *hardening,
-    }
-}
-
 /// The layer again; `None` when the bytes are not what [`pack`] wrote. They need not be trusted.
 pub(super) fn unpack(packed: impl BufRead) -> Option<Layer> {
     let decoder = zstd::stream::read::Decoder::with_buffer(packed).ok()?.single_frame();
@@ -233,19 +137,15 @@ fn read(input: &mut dyn Read) -> Option<Layer> {
     let whiteouts: Vec<Whiteout> = record.list(header.whiteouts, input)?;
     let sighted: Vec<Sighted> = record.list(header.sighted, input)?;
     let notes: Vec<Note> = record.list(header.notes, input)?;
-    let mut entries = Vec::with_capacity(header.entries.min(MAX_RESERVED));
+    let mut entries = Entries::default();
+    let mut contents = 0;
     for _ in 0..header.entries {
-        let stored: StoredEntry<'_> = record.read(input)?;
-        let target = stored.target.map(str::to_owned);
-        let (entry, content) = entry(stored);
-        let content = match content {
-            Some(content) => Some(kept(&content, input)?),
-            None => None,
-        };
-        entries.push(match target {
-            Some(target) => LayerEntry::HardLink { entry, target },
-            None => LayerEntry::File { entry, content },
-        });
+        let has_content = entries.push_packed(record.bytes(input)?)?;
+        contents += usize::from(has_content);
+    }
+    for _ in 0..contents {
+        let content: StoredContent = record.read(input)?;
+        entries.keep(kept(&content, input)?);
     }
     Some(Layer {
         blob_digest: Digest::from_bytes(header.blob_digest),
@@ -272,37 +172,6 @@ fn kept(stored: &StoredContent, input: &mut dyn Read) -> Option<Kept> {
     })
 }
 
-fn entry(stored: StoredEntry<'_>) -> (Box<FileEntry>, Option<StoredContent>) {
-    let entry = FileEntry {
-        uid: stored.uid,
-        gid: stored.gid,
-        size_bytes: stored.size_bytes,
-        digest: stored.digest.map(Digest::from_bytes),
-        link_target: stored.link_target.map(str::to_owned),
-        elf: stored.elf.map(|elf| Box::new(facts(elf))),
-        shebang: stored.shebang.map(str::to_owned),
-        has_capabilities: stored.has_capabilities,
-        ..FileEntry::new(stored.path, stored.kind, stored.mode)
-    };
-    (Box::new(entry), stored.content)
-}
-
-fn facts(stored: StoredElf<'_>) -> ElfFacts {
-    let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
-    ElfFacts {
-        interpreter: stored.interpreter.map(str::to_owned),
-        soname: stored.soname.map(str::to_owned),
-        needed: owned(stored.needed),
-        run_path: owned(stored.run_path),
-        imports: stored.imports,
-        is_static: stored.is_static,
-        is_position_independent: stored.is_position_independent,
-        is_go: stored.is_go,
-        is_rust_auditable: stored.is_rust_auditable,
-        hardening: stored.hardening,
-    }
-}
-
 /// Items of a list for which there is room before they are seen: a damaged count must not take memory.
 const MAX_RESERVED: usize = 4096;
 
@@ -322,6 +191,10 @@ impl Record {
     }
 
     fn read<'a, T: Deserialize<'a>>(&'a mut self, input: &mut dyn Read) -> Option<T> {
+        postcard::from_bytes(self.bytes(input)?).ok()
+    }
+
+    fn bytes(&mut self, input: &mut dyn Read) -> Option<&[u8]> {
         let mut length = [0; 4];
         input.read_exact(&mut length).ok()?;
         let length = u64::from(u32::from_le_bytes(length));
@@ -329,7 +202,7 @@ impl Record {
             return None;
         }
         self.0 = exactly(length, std::mem::take(&mut self.0), input)?;
-        postcard::from_bytes(&self.0).ok()
+        Some(&self.0)
     }
 
     fn list<T: DeserializeOwned>(&mut self, count: usize, input: &mut dyn Read) -> Option<Vec<T>> {

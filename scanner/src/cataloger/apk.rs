@@ -65,7 +65,7 @@ impl Record {
             return None;
         }
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let mut files = self.files.clone();
+        let mut files: Vec<&String> = self.files.iter().collect();
         files.sort_unstable();
         Some(Package {
             kind: PackageKind::Apk,
@@ -86,7 +86,7 @@ impl Record {
             ),
             layer: 0,
             evidence_path: evidence_path.to_owned(),
-            files,
+            files: files.into(),
             licences: some(&self.licence).into_iter().collect(),
             maintainer: some(&self.maintainer),
             owner: None,

@@ -32,7 +32,7 @@ impl Cataloger for Binary {
     }
 
     fn catalog(&self, input: &Input<'_>) -> Catalog {
-        let mut found: BTreeMap<(&str, String), Package> = BTreeMap::new();
+        let mut found: BTreeMap<(&str, String), (Package, Vec<&str>)> = BTreeMap::new();
         let mut catalog = Catalog::default();
         for entry in input.tree.iter().filter(|entry| entry.kind == FileKind::Regular) {
             let rows = recognised(entry, input);
@@ -40,13 +40,18 @@ impl Cataloger for Binary {
                 rows.into_iter().partition(|(row, _)| matches!(row.purl, Purl::Go(_)));
             catalog.packages.extend(go::package(entry, input, &go_rows));
             for (row, version) in rows {
-                let package = found
+                let (_, files) = found
                     .entry((row.package, version.clone()))
-                    .or_insert_with(|| package(row, &version, entry));
-                package.files.push(entry.path.clone());
+                    .or_insert_with(|| (package(row, &version, entry), Vec::new()));
+                files.push(&entry.path);
             }
         }
-        catalog.packages.extend(found.into_values());
+        catalog
+            .packages
+            .extend(found.into_values().map(|(package, files)| Package {
+                files: files.into(),
+                ..package
+            }));
         catalog
     }
 }

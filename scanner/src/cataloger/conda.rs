@@ -85,11 +85,12 @@ fn package(record: Record, entry: &FileEntry, input: &Input<'_>) -> Package {
         .extend(record.license.filter(|licence| !licence.is_empty()));
     let prefix = language::folder(language::folder(&entry.path));
     let files = record.files.iter().filter(|file| !file.is_empty());
-    package.files = files
+    let mut files: Vec<String> = files
         .filter_map(|file| input.tree.resolve_path(&format!("{prefix}/{file}")))
         .collect();
-    package.files.sort_unstable();
-    package.files.dedup();
+    files.sort_unstable();
+    files.dedup();
+    package.files = files.into();
     package
 }
 

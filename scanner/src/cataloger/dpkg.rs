@@ -1,9 +1,12 @@
 //! dpkg's database in, packages with the files that they own out (dpkg(1), deb-control(5); distroless keeps one status
 //! file per package in `status.d`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use plimsoll_model::{Note, NoteKind, Package, PackageKind, SourcePackage};
+use plimsoll_model::{Note, NoteKind, Package, PackageKind, PathList, SourcePackage};
 
 use super::{
     Catalog, Cataloger, Input, Want,
@@ -169,7 +172,7 @@ fn first_layers(input: &Input<'_>) -> BTreeMap<Key, u32> {
 }
 
 /// `NAME.list`, or `NAME:ARCH.list` for packages that can be installed for several architectures at once.
-fn listed_files(input: &Input<'_>, package: &Package, notes: &mut Vec<Note>) -> Vec<String> {
+fn listed_files(input: &Input<'_>, package: &Package, notes: &mut Vec<Note>) -> PathList {
     let architecture = package.architecture.as_deref().unwrap_or_default();
     let name = &package.name;
     let candidates = [
@@ -179,20 +182,16 @@ fn listed_files(input: &Input<'_>, package: &Package, notes: &mut Vec<Note>) -> 
     let Some(content) = candidates.iter().find_map(|path| input.tree.unpacked(path)) else {
         let detail = format!("no list of files for {name}: its files have no owner");
         notes.push(Note::new(NoteKind::Hint, INFO_FOLDER, detail));
-        return Vec::new();
+        return PathList::default();
     };
     let paths = content
         .split(|&byte| byte == b'\n')
         .filter(|line| line.starts_with(b"/"));
-    sorted(
-        paths
-            .filter(|path| *path != b"/.")
-            .map(|path| String::from_utf8_lossy(path).into_owned()),
-    )
+    sorted(paths.filter(|path| *path != b"/.").map(String::from_utf8_lossy))
 }
 
 /// `status.d/NAME.md5sums` beside `status.d/NAME`: a digest, two blanks, a path without leading slash.
-fn summed_files(input: &Input<'_>, status_path: &str) -> Vec<String> {
+fn summed_files(input: &Input<'_>, status_path: &str) -> PathList {
     let content = input
         .tree
         .content(&format!("{status_path}.md5sums"))
@@ -200,17 +199,16 @@ fn summed_files(input: &Input<'_>, status_path: &str) -> Vec<String> {
     let paths = content.split(|&byte| byte == b'\n').filter_map(|line| {
         let blank = memchr::memchr(b' ', line)?;
         let path = String::from_utf8_lossy(line[blank..].trim_ascii()).into_owned();
-        (!path.is_empty()).then(|| format!("/{}", path.trim_start_matches("./").trim_start_matches('/')))
+        (!path.is_empty()).then(|| Cow::Owned(format!("/{}", path.trim_start_matches("./").trim_start_matches('/'))))
     });
     sorted(paths)
 }
 
-fn sorted(paths: impl Iterator<Item = String>) -> Vec<String> {
-    let mut paths: Vec<String> = paths.collect();
+fn sorted<'a>(paths: impl Iterator<Item = Cow<'a, str>>) -> PathList {
+    let mut paths: Vec<Cow<'a, str>> = paths.collect();
     paths.sort_unstable();
     paths.dedup();
-    paths.shrink_to_fit();
-    paths
+    paths.into()
 }
 
 #[cfg(test)]
@@ -278,10 +276,8 @@ mod tests {
             libc.purl,
             "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64&distro=debian-12"
         );
-        assert_eq!(
-            (libc.layer, libc.files.as_slice()),
-            (0, &["/lib".to_owned(), "/lib/libc.so.6".to_owned()][..])
-        );
+        assert_eq!(libc.layer, 0);
+        assert_eq!(libc.files, ["/lib", "/lib/libc.so.6"]);
         let source = libc.source.as_ref().unwrap();
         assert_eq!(
             (source.name.as_str(), source.version.as_str()),

@@ -83,7 +83,7 @@ fn package(entry: &FileEntry, archive: &Archive, found: &Coordinates) -> Package
     if !archive.place.is_empty() {
         package.evidence_path = format!("{}!/{}", entry.path, archive.place);
     }
-    package.files.push(entry.path.clone());
+    package.files = vec![&entry.path].into();
     package.licences.extend(licence(archive));
     package
 }

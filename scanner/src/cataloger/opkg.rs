@@ -58,7 +58,7 @@ impl Cataloger for Opkg {
                 };
                 let key = (package.name.clone(), package.version.clone());
                 package.layer = first_layers.get(&key).copied().unwrap_or(entry.layer);
-                package.files = files(folder, &package.name, input, &mut catalog.notes);
+                package.files = files(folder, &package.name, input, &mut catalog.notes).into();
                 describe(&mut package, folder, input);
                 catalog.packages.push(package);
             }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_model::{FileEntry, Note, NoteKind, Package, PackageKind, SourcePackage};
+use plimsoll_model::{FileEntry, Note, NoteKind, Package, PackageKind, PathList, SourcePackage};
 
 use super::{Catalog, Cataloger, Input, Want};
 use crate::purl;
@@ -31,7 +31,7 @@ impl Cataloger for Pacman {
             };
             match read(entry, content, input) {
                 Some(mut package) => {
-                    package.files = files(entry, input, &mut catalog.notes);
+                    package.files = files(entry, input, &mut catalog.notes).into();
                     catalog.packages.push(package);
                 }
                 None => {
@@ -89,7 +89,7 @@ fn read(entry: &FileEntry, content: &[u8], input: &Input<'_>) -> Option<Package>
         purl,
         layer: entry.layer,
         evidence_path: entry.path.clone(),
-        files: Vec::new(),
+        files: PathList::default(),
         licences: blocks.remove("LICENSE").unwrap_or_default(),
         maintainer: packager.filter(|name| name != "Unknown Packager"),
         owner: None,

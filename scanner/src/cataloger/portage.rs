@@ -105,7 +105,7 @@ fn package(entry: &FileEntry, path: &str, (category, name, version): (&str, &str
         Some(_) => format!("{path}/{CONTENTS}"),
         None => entry.path.clone(),
     };
-    package.files = files.unwrap_or_default();
+    package.files = files.unwrap_or_default().into();
     package.licences.extend(value("LICENSE"));
     package
 }

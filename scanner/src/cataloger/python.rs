@@ -61,7 +61,7 @@ fn read(entry: &FileEntry, content: &[u8], input: &Input<'_>) -> Option<Package>
         .licences
         .extend(licence.filter(|text| text.len() <= 100).map(str::to_owned));
     package.maintainer = field("Author").map(str::to_owned);
-    package.files = files(&entry.path, input);
+    package.files = files(&entry.path, input).into();
     Some(package)
 }
 

@@ -139,7 +139,7 @@ fn package(header: Header, input: &Input<'_>, path: &str, layer: u32) -> Package
         source,
         layer,
         evidence_path: path.to_owned(),
-        files: header.files,
+        files: header.files.into(),
         licences: header.licence.into_iter().collect(),
         maintainer: header.vendor,
         owner: None,

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use plimsoll_model::{Digest, FileEntry, FileKind, Note, NoteKind};
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    Kept, LayerEntry, Shared, Whiteout, entry,
+    Entries, Kept, LayerEntry, Shared, Whiteout,
+    digests::Digests,
+    entry,
     inflate::{Chunks, Content},
     tar::{Member, MemberKind, TarError, TarReader},
     watch::{self, Seen, Sighted, Watch},
@@ -29,7 +30,7 @@ pub(crate) struct Inventory<'a> {
     layer: u32,
     name: &'a str,
     shared: &'a Shared<'a>,
-    pub(crate) entries: Vec<LayerEntry>,
+    pub(crate) entries: Entries,
     pub(crate) whiteouts: Vec<Whiteout>,
     pub(crate) sighted: Vec<Sighted>,
     pub(crate) notes: Vec<Note>,
@@ -43,7 +44,7 @@ impl<'a> Inventory<'a> {
             layer,
             name,
             shared,
-            entries: Vec::new(),
+            entries: Entries::of_layer(layer),
             whiteouts: Vec::new(),
             sighted: Vec::new(),
             notes: Vec::new(),
@@ -267,7 +268,7 @@ impl<'a> Inventory<'a> {
 /// What is collected while a body passes.
 struct Body<'e> {
     entry: &'e mut FileEntry,
-    hasher: Sha256,
+    digests: Digests,
     head: Vec<u8>,
     is_started: bool,
     kept: Option<Vec<u8>>,
@@ -280,7 +281,7 @@ impl<'e> Body<'e> {
     fn new(entry: &'e mut FileEntry) -> Self {
         Self {
             entry,
-            hasher: Sha256::new(),
+            digests: Digests::default(),
             head: Vec::new(),
             is_started: false,
             kept: None,
@@ -318,7 +319,6 @@ impl<'e> Body<'e> {
     }
 
     fn push(&mut self, bytes: &[u8], inventory: &mut Inventory<'_>) {
-        self.hasher.update(bytes);
         if self.is_started {
             self.pass(bytes);
             return;
@@ -340,6 +340,7 @@ impl<'e> Body<'e> {
     fn start(&mut self, bytes: &[u8], inventory: &mut Inventory<'_>) {
         self.is_started = true;
         let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+        self.digests = Digests::new(self.entry, head);
         self.entry.shebang = shebang(head);
         self.elf = elf::Capture::new(head, self.entry.size_bytes, &mut inventory.elf_buffer);
         self.go = self.elf.is_some().then(elf::BuildInfo::new);
@@ -354,6 +355,7 @@ impl<'e> Body<'e> {
     }
 
     fn pass(&mut self, bytes: &[u8]) {
+        self.digests.update(bytes);
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
@@ -372,7 +374,8 @@ impl<'e> Body<'e> {
         if !self.is_started {
             self.start(&[], inventory);
         }
-        let digest = Digest::from_bytes(self.hasher.finalize().into());
+        let mut seen = Seen::default();
+        let digest = self.digests.finish(&mut seen);
         self.entry.digest = Some(digest);
         if let Some(elf) = self.elf {
             self.entry.elf = elf.finish(&mut inventory.elf_buffer).map(Box::new);
@@ -388,13 +391,10 @@ impl<'e> Body<'e> {
         {
             self.kept = Some(info);
         }
-        if !self.watches.is_empty() {
-            let mut seen = Seen::default();
-            for watch in self.watches {
-                watch.finish(self.entry, &mut seen);
-            }
-            inventory.see(self.entry, digest, seen);
+        for watch in self.watches {
+            watch.finish(self.entry, &mut seen);
         }
+        inventory.see(self.entry, digest, seen);
         self.kept.map(|content| Kept::new(&self.entry.path, content))
     }
 }

@@ -1,7 +1,7 @@
 //! eStargz layers (containerd/stargz-snapshotter, docs/estargz.md): entries in, those of the image out. The table of
 //! contents and the marks for prefetching are members of the tar, but lazy pullers do not show them in a container.
 
-use super::LayerEntry;
+use super::{Entries, LayerEntry};
 
 /// Table of contents: the last member, and the sign that a layer is of this kind.
 const CONTENTS: &str = "/stargz.index.json";
@@ -9,16 +9,14 @@ const CONTENTS: &str = "/stargz.index.json";
 const MARKS: [&str; 2] = ["/.prefetch.landmark", "/.no.prefetch.landmark"];
 
 /// Takes out what is not the image's.
-pub(super) fn drop_own_files(entries: &mut Vec<LayerEntry>) {
-    let path = |entry: &LayerEntry| match entry {
-        LayerEntry::File { entry, .. } | LayerEntry::HardLink { entry, .. } => entry.path.clone(),
-    };
+pub(super) fn drop_own_files(entries: &mut Entries) {
     // Behind it there is nothing, so that a file of this name elsewhere is a file.
-    if entries.last().is_none_or(|last| path(last) != CONTENTS) {
+    if entries.last_path() != CONTENTS {
         return;
     }
-    entries.pop();
-    entries.retain(|entry| match entry {
+    let last = entries.len() - 1;
+    entries.retain(|index, entry| match entry {
+        _ if index == last => false,
         LayerEntry::File { entry, .. } => !MARKS.contains(&entry.path.as_str()),
         LayerEntry::HardLink { .. } => true,
     });

@@ -2,7 +2,6 @@
 //! file each in `watch/`, [`ALL`] lists them.
 
 pub(crate) mod auditable;
-mod checksum;
 mod copyright;
 pub(crate) mod jar;
 mod secret;
@@ -34,7 +33,6 @@ pub(crate) const ALL: &[&dyn Watcher] = &[
     &auditable::RustPrograms,
     &jar::Jars,
     &software::Software,
-    &checksum::Checksums,
     &copyright::Copyright,
     &secret::Secrets,
 ];

@@ -100,7 +100,7 @@ impl Image {
         self.sbom.packages.push(Package {
             purl: format!("pkg:deb/debian/{name}@1.0-1"),
             evidence_path: "/var/lib/dpkg/status".to_owned(),
-            files: vec![main.to_owned()],
+            files: vec![main].into(),
             ..Package::new(PackageKind::Dpkg, name, "1.0-1")
         });
         let mut entry = self.tree.get(main).unwrap().clone();

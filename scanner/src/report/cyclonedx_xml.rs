@@ -141,7 +141,7 @@ fn component(one: &Component<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "      <evidence>\n        <occurrences>")?;
         for occurrence in &evidence.occurrences {
             writeln!(out, "          <occurrence>")?;
-            element("location", occurrence.location, 12, out)?;
+            element("location", &occurrence.location, 12, out)?;
             writeln!(out, "          </occurrence>")?;
         }
         writeln!(out, "        </occurrences>\n      </evidence>")?;

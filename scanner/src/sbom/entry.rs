@@ -89,8 +89,9 @@ impl Entries {
         }
         package.licences = component.licences;
         package.maintainer = component.maintainer;
-        package.files = component.files;
-        package.files.sort();
+        let mut files = component.files;
+        files.sort();
+        package.files = files.into();
         if kind == PackageKind::Binary {
             package.cpes = component.cpes;
         }

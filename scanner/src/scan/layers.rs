@@ -10,7 +10,7 @@ use plimsoll_model::Digest;
 use super::ScanOptions;
 use crate::{
     error::ScanError,
-    layer::{self, Compression, Layer, LayerEntry, Shared},
+    layer::{self, Compression, Layer, Shared},
     limits::{LAYER_BUFFER_BYTES, MAX_KEPT_BYTES, PROGRAM_BYTES},
     oci::{self, Config},
     source::{Image, LayerStream, Opened, SourceLayer},
@@ -192,8 +192,9 @@ impl Reader<'_> {
         layer.number(number(index));
         describe(&mut layer, stated);
         self.options.progress.advance(stated.size_bytes);
-        let kept: u64 = layer.entries.iter().map(kept_bytes).sum();
-        self.shared.kept_bytes.fetch_add(kept, Ordering::Relaxed);
+        self.shared
+            .kept_bytes
+            .fetch_add(layer.entries.kept_bytes(), Ordering::Relaxed);
         Some(layer)
     }
 
@@ -252,15 +253,6 @@ impl Reader<'_> {
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).expect("MAX_LAYERS fits")
-}
-
-fn kept_bytes(entry: &LayerEntry) -> u64 {
-    match entry {
-        LayerEntry::File {
-            content: Some(content), ..
-        } => content.size_bytes(),
-        _ => 0,
-    }
 }
 
 /// The same content in another blob: what is known of the blob is what this image says of it.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use plimsoll_model::{NoteKind, OsRelease, PackageKind, Sbom};
+use plimsoll_model::{NoteKind, OsRelease, PackageKind, PathList, Sbom};
 use plimsoll_scanner::{Scan, ScanError, report};
 
 use crate::{
@@ -53,7 +53,7 @@ fn comparable(mut sbom: Sbom, with_files: bool) -> Sbom {
     for package in &mut sbom.packages {
         package.layer = 0;
         if !with_files {
-            package.files.clear();
+            package.files = PathList::default();
         }
     }
     sbom

@@ -185,7 +185,7 @@ pub(crate) fn hostile(text: &str) -> ScanReport {
         purl: "pkg:npm/hostile@1".to_owned(),
         layer: 7,
         evidence_path: owned(),
-        files: vec![owned(), owned()],
+        files: vec![owned(), owned()].into(),
         licences: vec![owned(), "MIT".to_owned(), "LicenseRef-x".to_owned()],
         maintainer: Some(owned()),
         owner,

@@ -25,7 +25,7 @@ pub(super) fn explain(path: &str, report: &ScanReport) -> Result<String, Failure
             .sbom
             .packages
             .iter()
-            .filter(|package| package.files.iter().any(|file| file == path))
+            .filter(|package| package.files.contains(path))
             .map(|package| format!("{} {}", package.name, package.version))
             .collect();
         if owners.is_empty() && !known {

@@ -19,7 +19,8 @@ const MAX_NAME_BYTES: usize = 120;
 impl Watcher for Copyright {
     fn wants(&self, entry: &FileEntry, _: &[u8]) -> Option<Box<dyn Watch>> {
         let folder = entry.path.strip_prefix("/usr/share/doc/")?.strip_suffix("/copyright")?;
-        (!folder.contains('/')).then(|| Box::new(Text(Vec::new())) as Box<dyn Watch>)
+        let bytes = usize::try_from(entry.size_bytes).map_or(MAX_BYTES, |bytes| bytes.min(MAX_BYTES));
+        (!folder.contains('/')).then(|| Box::new(Text(Vec::with_capacity(bytes))) as Box<dyn Watch>)
     }
 }
 

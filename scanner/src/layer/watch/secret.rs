@@ -1,6 +1,8 @@
 //! Text files in, the secrets in them, redacted, out. A window moves over the file; what a pattern may need beyond it is
 //! kept for the next piece.
 
+use std::ops::Range;
+
 use plimsoll_model::{FileEntry, Note, NoteKind};
 
 use super::{Seen, Sighting, Watch, Watcher};
@@ -50,7 +52,7 @@ impl Watcher for Secrets {
 }
 
 struct Window {
-    /// From one byte before what was not looked at yet.
+    /// What was not looked at yet, with the byte before it.
     bytes: Vec<u8>,
     from: usize,
     /// Line that `bytes` begins in.
@@ -59,41 +61,62 @@ struct Window {
 }
 
 impl Window {
-    /// Looks for secrets that begin before `to`.
-    fn look(&mut self, to: usize) {
-        let Self {
-            bytes,
-            from,
-            line,
-            found,
-        } = self;
-        secret::find(bytes, *from..to, &mut |kind, range| {
-            let before = memchr::memchr_iter(b'\n', &bytes[..range.start]).count();
+    /// Looks for secrets that begin within a range of bytes, of which the first is in this window's line.
+    fn look(&mut self, bytes: &[u8], within: Range<usize>) {
+        let Self { line, found, .. } = self;
+        secret::find(bytes, within, &mut |kind, range| {
             found.push(Sighting::Secret {
                 kind: kind.kind.id.to_owned(),
-                line: line.saturating_add(u32::try_from(before).unwrap_or(u32::MAX)),
+                line: line.saturating_add(newlines(&bytes[..range.start])),
                 redacted: secret::redact(&bytes[range]),
             });
         });
     }
+
+    /// Looks at all from `from` on that has enough behind it, and keeps the rest.
+    fn pass(&mut self, bytes: &[u8], from: usize) {
+        let to = bytes.len().saturating_sub(secret::MAX_SECRET_BYTES);
+        let (gone, from) = match to > from {
+            true => {
+                self.look(bytes, from..to);
+                self.line = self.line.saturating_add(newlines(&bytes[..to - 1]));
+                (to - 1, 1)
+            }
+            false => (0, from),
+        };
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&bytes[gone..]);
+        self.from = from;
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u32 {
+    u32::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(u32::MAX)
 }
 
 impl Watch for Window {
     fn feed(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        let to = self.bytes.len().saturating_sub(secret::MAX_SECRET_BYTES);
-        if to > self.from {
-            self.look(to);
-            let gone = to - 1;
-            let lines = memchr::memchr_iter(b'\n', &self.bytes[..gone]).count();
-            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-            self.bytes.drain(..gone);
-            self.from = 1;
+        if self.bytes.is_empty() {
+            self.pass(bytes, 0);
+            return;
         }
+        let mut joined = std::mem::take(&mut self.bytes);
+        let (before, from) = (joined.len(), self.from);
+        if bytes.len() <= secret::MAX_SECRET_BYTES {
+            joined.extend_from_slice(bytes);
+            self.pass(&joined, from);
+            return;
+        }
+        // Only where two pieces meet are they put together; the second is looked at where it is.
+        joined.extend_from_slice(&bytes[..secret::MAX_SECRET_BYTES]);
+        self.look(&joined, from..before + 1);
+        self.line = self.line.saturating_add(newlines(&joined[..before]));
+        self.pass(bytes, 1);
     }
 
     fn finish(mut self: Box<Self>, entry: &FileEntry, seen: &mut Seen) {
-        self.look(self.bytes.len());
+        let bytes = std::mem::take(&mut self.bytes);
+        self.look(&bytes, self.from..bytes.len());
         if self.found.len() > MAX_SECRETS_PER_FILE {
             let detail = format!("{} more secrets were left out", self.found.len() - MAX_SECRETS_PER_FILE);
             seen.notes.push(Note::new(NoteKind::Limit, &entry.path, detail));

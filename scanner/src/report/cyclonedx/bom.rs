@@ -85,7 +85,7 @@ pub(crate) struct Component<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) purl: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) evidence: Option<Evidence<'a>>,
+    pub(crate) evidence: Option<Evidence>,
     pub(crate) properties: Vec<Property>,
 }
 
@@ -109,13 +109,13 @@ pub(crate) struct LicenseName<'a> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Evidence<'a> {
-    pub(crate) occurrences: Vec<Occurrence<'a>>,
+pub(crate) struct Evidence {
+    pub(crate) occurrences: Vec<Occurrence>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Occurrence<'a> {
-    pub(crate) location: &'a str,
+pub(crate) struct Occurrence {
+    pub(crate) location: String,
 }
 
 #[derive(Serialize)]
@@ -268,7 +268,7 @@ fn bom_ref(index: usize, package: &Package) -> String {
 }
 
 fn component<'a>(report: &'a ScanReport, index: usize, package: &'a Package) -> Component<'a> {
-    let files: Vec<Occurrence<'_>> = package.files.iter().map(|path| Occurrence { location: path }).collect();
+    let files: Vec<Occurrence> = package.files.iter().map(|location| Occurrence { location }).collect();
     let mut properties = vec![
         property("plimsoll:package:kind", package.kind.name()),
         property("plimsoll:package:evidence", &package.evidence_path),
