@@ -55,7 +55,7 @@ fn what_pip_npm_gem_and_composer_installed_is_found() {
     );
     let six = &scan.sbom.packages[0];
     assert!(
-        six.files.contains(&"/usr/lib/python3/site-packages/six.py".to_owned()),
+        six.files.contains("/usr/lib/python3/site-packages/six.py"),
         "{:?}",
         six.files
     );
