@@ -28,9 +28,9 @@ pub struct ScanOptions<'a> {
     pub parallel_layers: usize,
     /// Bytes that the program, its buffers and the contents of files may take; a file that does not fit is noted and not
     /// looked into. At least [`MIN_MEMORY_BYTES`]; `None`: contents as much as the limits allow. The list of files is not
-    /// counted: about 350 bytes each, with the package that owns it.
+    /// counted: about 260 bytes each, with its place in the list of the package that owns it.
     pub memory_bytes: Option<u64>,
-    /// Files, folders and links of all layers together that are read; more are a note. About 350 bytes each.
+    /// Files, folders and links of all layers together that are read; more are a note. About 260 bytes each.
     pub max_entries: u64,
     /// Layers that were read before; `None`: everything is read.
     pub cache: Option<LayerCache>,
