@@ -151,12 +151,14 @@ fn encode(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// The parts of a path, without empty ones and those that lead elsewhere.
 fn decode_path(text: &str) -> Result<String, &'static str> {
-    let parts = text.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|part| !matches!(part.as_str(), "" | "." | ".."))
-        .collect();
-    Ok(parts.join("/"))
+    let decoded = text.split('/').map(decode).collect::<Result<Vec<_>, _>>()?.join("/");
+    // An escaped slash divides, too: written again, nobody could tell.
+    Ok(path_parts(&decoded).collect::<Vec<_>>().join("/"))
+}
+
+/// The parts of a decoded path, without empty ones and those that lead elsewhere.
+fn path_parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !matches!(*part, "" | "." | ".."))
 }
 
 /// Decodes `%2B` and its like.
@@ -180,6 +182,27 @@ fn decode(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escaped_slashes_and_dots_are_the_same_when_written_again() {
+        for (text, expected) in [
+            ("pkg:git/host/a%2Fb%2F@1", Ok("pkg:git/host/a/b@1")),
+            ("pkg:git/host/a/%2F..%2Fb@1", Ok("pkg:git/host/a/b@1")),
+            ("pkg:git/%2Fname%2F", Ok("pkg:git/name")),
+            ("pkg:git/host/%2F@1", Err("it has no name")),
+            ("pkg:deb/%2F/a#%2Fb%2F%2E%2E%2Fc", Ok("pkg:deb/a#b/c")),
+        ] {
+            let purl = Purl::parse(text);
+            assert_eq!(
+                purl.as_ref().map(ToString::to_string).map_err(|error| *error),
+                expected.map(str::to_owned),
+                "{text}"
+            );
+            if let Ok(purl) = purl {
+                assert_eq!(Purl::parse(&purl.to_string()), Ok(purl), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_left_open_covers_more() {

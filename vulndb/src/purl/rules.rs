@@ -1,6 +1,6 @@
 //! What the types of package URLs ask for (purl-spec, `types/`): which letters are one, which parts must or must not be.
 
-use super::Purl;
+use super::{Purl, path_parts};
 
 /// Types whose namespaces and names have no upper case.
 const LOWER: &[&str] = &[
@@ -32,10 +32,15 @@ pub(super) fn apply(purl: &mut Purl) -> Result<(), &'static str> {
     let kind = kind.as_str();
     if kind == "git" {
         // Only the host is a namespace; what is there is a path of any depth.
-        let path = format!("{}/{}", purl.namespace, purl.name);
-        if let Some((host, name)) = path.trim_start_matches('/').split_once('/') {
-            (purl.namespace, purl.name) = (host.to_owned(), name.to_owned());
+        if path_parts(&purl.name).next().is_none() {
+            return Err("it has no name");
         }
+        let path = format!("{}/{}", purl.namespace, purl.name);
+        let parts: Vec<&str> = path_parts(&path).collect();
+        (purl.namespace, purl.name) = match parts.as_slice() {
+            [host, name @ ..] if !name.is_empty() => ((*host).to_owned(), name.join("/")),
+            name => (String::new(), name.concat()),
+        };
     }
     if LOWER.contains(&kind) {
         purl.namespace = purl.namespace.to_lowercase();
