@@ -268,7 +268,10 @@ fn short_containers_are_told_or_counted() {
         end.unidentified
     );
     assert!(names.len() as u64 + end.lost >= count, "{end:?}");
-    assert!(end.unidentified <= end.lost, "what was told by name was identified: {end:?}");
+    assert!(
+        end.unidentified <= end.lost,
+        "what was told by name was identified: {end:?}"
+    );
     assert!(end.containers + end.lost >= count, "{end:?}");
     assert!(peak < MAX_PEAK_KIB, "{peak} KiB");
 }
