@@ -79,12 +79,21 @@ impl Agent {
 
     /// The next alert that `test` accepts; those before it are dropped. An error when none comes in time.
     pub fn find_alert(&self, test: impl Fn(&Alert) -> bool) -> anyhow::Result<Alert> {
+        let mut alerts = self.alerts_until(test)?;
+        alerts.pop().context("an alert was accepted")
+    }
+
+    /// All alerts up to the next one that `test` accepts. An error when none comes in time.
+    pub fn alerts_until(&self, test: impl Fn(&Alert) -> bool) -> anyhow::Result<Vec<Alert>> {
         let deadline = Instant::now() + LIMIT;
+        let mut alerts = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let alert = read_alert(&self.alerts.recv_timeout(left).context("wait for an alert")?)?;
-            if test(&alert) {
-                return Ok(alert);
+            let is_it = test(&alert);
+            alerts.push(alert);
+            if is_it {
+                return Ok(alerts);
             }
         }
     }

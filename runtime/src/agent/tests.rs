@@ -2,10 +2,12 @@
 
 use std::{
     fs, io,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
 use plimsoll_model::Alert;
+use tempfile::TempDir;
 
 use super::*;
 use crate::{
@@ -45,7 +47,21 @@ fn attacked_redis() -> Vec<Item> {
     scene.items
 }
 
-fn options(folder: &std::path::Path, sinks: Vec<Box<dyn Sink>>, notices: &Arc<Mutex<Vec<String>>>) -> Options {
+/// A folder with a capture of that and the report of redis' image.
+fn recorded(items: &[Item]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("run.plimsoll");
+    let mut writer = Writer::new(fs::File::create(&capture).unwrap()).unwrap();
+    for item in items {
+        writer.write(item).unwrap();
+    }
+    writer.flush().unwrap();
+    let report = serde_json::to_vec(&redis_report()).unwrap();
+    fs::write(folder.path().join("redis.json"), report).unwrap();
+    (folder, capture)
+}
+
+fn options(folder: &Path, sinks: Vec<Box<dyn Sink>>, notices: &Arc<Mutex<Vec<String>>>) -> Options {
     let notices = Arc::clone(notices);
     Options {
         images: folder.to_owned(),
@@ -63,18 +79,7 @@ fn options(folder: &std::path::Path, sinks: Vec<Box<dyn Sink>>, notices: &Arc<Mu
 
 #[test]
 fn a_capture_gives_the_same_alerts_every_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let capture = folder.path().join("run.plimsoll");
-    let mut writer = Writer::new(fs::File::create(&capture).unwrap()).unwrap();
-    for item in attacked_redis() {
-        writer.write(&item).unwrap();
-    }
-    writer.flush().unwrap();
-    fs::write(
-        folder.path().join("redis.json"),
-        serde_json::to_vec(&redis_report()).unwrap(),
-    )
-    .unwrap();
+    let (folder, capture) = recorded(&attacked_redis());
     fs::write(folder.path().join("broken.json"), b"{").unwrap();
     let run = || {
         let (memory, notices) = (Memory::default(), Arc::default());
@@ -110,18 +115,7 @@ fn running_redis() -> Vec<Item> {
 
 #[test]
 fn what_ran_before_the_recording_is_judged_in_a_replay_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let capture = folder.path().join("run.plimsoll");
-    let mut writer = Writer::new(fs::File::create(&capture).unwrap()).unwrap();
-    for item in running_redis() {
-        writer.write(&item).unwrap();
-    }
-    writer.flush().unwrap();
-    fs::write(
-        folder.path().join("redis.json"),
-        serde_json::to_vec(&redis_report()).unwrap(),
-    )
-    .unwrap();
+    let (folder, capture) = recorded(&running_redis());
     let (memory, notices) = (Memory::default(), Arc::default());
     let options = options(folder.path(), vec![Box::new(memory.clone())], &notices);
     replay(options, &Recorded::new(&capture)).unwrap();
@@ -132,18 +126,7 @@ fn what_ran_before_the_recording_is_judged_in_a_replay_too() {
 
 #[test]
 fn what_a_sink_cannot_write_is_counted_and_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let capture = folder.path().join("run.plimsoll");
-    let mut writer = Writer::new(fs::File::create(&capture).unwrap()).unwrap();
-    for item in attacked_redis() {
-        writer.write(&item).unwrap();
-    }
-    writer.flush().unwrap();
-    fs::write(
-        folder.path().join("redis.json"),
-        serde_json::to_vec(&redis_report()).unwrap(),
-    )
-    .unwrap();
+    let (folder, capture) = recorded(&attacked_redis());
     let notices = Arc::default();
     let options = options(folder.path(), vec![Box::new(Full)], &notices);
     let summary = replay(options, &Recorded::new(&capture)).unwrap();
