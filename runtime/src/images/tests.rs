@@ -104,7 +104,7 @@ fn an_origin_names_package_and_flaws_unless_the_file_was_replaced() {
         (REDIS, FileKind::Regular)
     );
     report.sbom.packages.push(Package {
-        files: vec![REDIS.to_owned()],
+        files: vec![REDIS.to_owned()].into(),
         ..Package::new(PackageKind::Dpkg, "redis-server", "5:7.0.15")
     });
     let flaw = |id: &str, package, known_exploited| Match {
