@@ -40,7 +40,7 @@ pub use image::{BaseImage, HealthCheck, HistoryEntry, ImageConfig, ImageIdentity
 pub use image_ref::{ImageRef, ImageRefError};
 pub use note::{Note, NoteKind};
 pub use package::{OsRelease, Package, PackageKind, Sbom, SourcePackage};
-pub use path_list::{PathList, PathWalk};
+pub use path_list::{PathList, PathWalk, shared_beginning};
 pub use profile::{
     Action, Applet, Confidence, Denial, Evidence, EvidenceSource, Facet, FacetState, Fact, Identity, PathPattern, Peer,
     PeerScope, Phase, PortSpec, Profile, Program, Subject, Verb, star_matches,

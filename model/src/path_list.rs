@@ -78,6 +78,12 @@ impl PathList {
     }
 }
 
+/// Bytes with which a path begins as the one before it does; whole characters only.
+pub fn shared_beginning(before: &str, path: &str) -> usize {
+    let same = before.bytes().zip(path.bytes()).take_while(|(a, b)| a == b).count();
+    path.floor_char_boundary(same)
+}
+
 /// Goes through a [`PathList`].
 #[derive(Debug)]
 pub struct PathWalk<'a> {
@@ -118,8 +124,7 @@ struct PathListBuilder {
 
 impl PathListBuilder {
     fn push(&mut self, path: &str) {
-        let same = self.last.bytes().zip(path.bytes()).take_while(|(a, b)| a == b).count();
-        let shared = path.floor_char_boundary(same);
+        let shared = shared_beginning(&self.last, path);
         put(shared, &mut self.lengths);
         put(path.len() - shared, &mut self.lengths);
         self.text.push_str(&path[shared..]);

@@ -3,7 +3,7 @@
 
 use std::{mem, vec};
 
-use plimsoll_model::{Digest, ElfFacts, FileEntry, FileKind, Hardening, SymbolUse};
+use plimsoll_model::{Digest, ElfFacts, FileEntry, FileKind, Hardening, SymbolUse, shared_beginning};
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, LayerEntry};
@@ -102,7 +102,7 @@ impl Entries {
             LayerEntry::File { entry, content } => (entry, content, None),
             LayerEntry::HardLink { entry, target } => (entry, None, Some(target)),
         };
-        let shared = shared(&self.path, &entry.path);
+        let shared = shared_beginning(&self.path, &entry.path);
         let record = record(&entry, shared, content.is_some(), target.as_deref());
         self.record.clear();
         self.record = postcard::to_extend(&record, mem::take(&mut self.record)).expect("memory takes any record");
@@ -180,12 +180,6 @@ fn next_record<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (record, after) = after.split_at(usize::try_from(u32::from_le_bytes(*length)).ok()?);
     *rest = after;
     Some(record)
-}
-
-/// Bytes of a path that it begins with as the one before does.
-fn shared(before: &str, path: &str) -> usize {
-    let same = before.bytes().zip(path.bytes()).take_while(|(a, b)| a == b).count();
-    path.floor_char_boundary(same)
 }
 
 impl IntoIterator for Entries {
