@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Read},
+    path::Path,
     process::{Child, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
@@ -12,7 +13,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use plimsoll_model::Alert;
 
-use crate::command;
+use crate::{command, stage::Stage};
 
 /// Longest wait for anything that must happen: only what never happens takes so long, however busy the machine is.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -27,6 +28,19 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// Starts it with these rules alone (a file or a folder), the images of a stage, and more arguments.
+    pub fn with_rules(stage: &Stage, rules: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        let images = stage.path().join("images");
+        let own = [
+            Path::new("--no-shipped-rules"),
+            Path::new("--rules"),
+            rules,
+            Path::new("--images"),
+            &images,
+        ];
+        Self::start(own.into_iter().chain(more.iter().map(Path::new)))
+    }
+
     /// Starts `plimsoll agent --format json` with more arguments and waits until it says that it is ready.
     pub fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> anyhow::Result<Self> {
         let mut child = command::plimsoll()

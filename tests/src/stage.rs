@@ -4,11 +4,13 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::machine;
+use crate::{engine, machine};
 
 /// The folder.
 #[derive(Debug)]
@@ -46,6 +48,43 @@ impl Stage {
     /// A file in it.
     pub fn at(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
+    }
+
+    /// A bundle of runc whose file system holds one static program, `/bin/NAME`, that ends at once.
+    ///
+    /// # Panics
+    /// When there is no compiler or no runc.
+    pub fn bundle(&self, name: &str, annotations: &Value) -> PathBuf {
+        let folder = self.path.join("bundle");
+        for name in ["bin", "proc", "dev", "sys"] {
+            fs::create_dir_all(folder.join("rootfs").join(name)).expect("the folder is ours");
+        }
+        self.static_program(&folder.join("rootfs/bin").join(name));
+        engine::run(Command::new("runc").arg("spec").current_dir(&folder)).expect("runc writes an example");
+        let path = folder.join("config.json");
+        let mut config: Value =
+            serde_json::from_slice(&fs::read(&path).expect("runc wrote it")).expect("runc writes JSON");
+        config["process"]["terminal"] = json!(false);
+        config["process"]["args"] = json!([format!("/bin/{name}")]);
+        config["annotations"] = annotations.clone();
+        fs::write(&path, config.to_string()).expect("the folder is ours");
+        folder
+    }
+
+    /// Makes a static program that does nothing.
+    ///
+    /// # Panics
+    /// When there is no compiler.
+    pub fn static_program(&self, path: &Path) {
+        let source = self.path.join("nothing.c");
+        fs::write(&source, "int main(void) { return 0; }\n").expect("the folder is ours");
+        engine::run(
+            Command::new("gcc")
+                .args(["-static", "-O1", "-o"])
+                .arg(path)
+                .arg(&source),
+        )
+        .expect("gcc compiles it");
     }
 
     /// A program that does nothing, and that nobody else runs.

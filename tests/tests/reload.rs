@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use plimsoll_model::{Alert, Reason};
 use plimsoll_tests::{agent::Agent, stage::Stage};
@@ -23,15 +23,7 @@ fn put(stage: &Stage, name: &str, text: &str) {
 }
 
 fn start_agent(stage: &Stage) -> Agent {
-    let (rules, images) = (stage.path().join("rules"), stage.path().join("images"));
-    let arguments = [
-        Path::new("--no-shipped-rules"),
-        Path::new("--rules"),
-        &rules,
-        Path::new("--images"),
-        &images,
-    ];
-    Agent::start(arguments).unwrap()
+    Agent::with_rules(stage, &stage.path().join("rules"), &[]).unwrap()
 }
 
 fn run(stage: &Stage, name: &str) {

@@ -8,13 +8,13 @@
 use std::{
     collections::HashMap,
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::Path,
+    process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use plimsoll_model::Alert;
-use plimsoll_tests::{agent::Agent, stage::Stage};
+use plimsoll_tests::{agent::Agent, engine, stage::Stage};
 
 /// A stressed agent may not need more memory than this.
 const MAX_PEAK_KIB: u64 = 400 << 10;
@@ -40,34 +40,15 @@ fn start_agent(stage: &Stage, condition: &str) -> Agent {
         "- rule: storm\n  desc: d\n  condition: {condition}\n  output: \"%proc.cmdline\"\n  priority: WARNING\n"
     );
     fs::write(&rules, text).unwrap();
-    let arguments = [
-        Path::new("--no-shipped-rules"),
-        Path::new("--updates"),
-        Path::new("--rules"),
-        &rules,
-        Path::new("--images"),
-    ];
-    let images = stage.path().join("images");
-    Agent::start(arguments.iter().copied().chain([images.as_path()])).unwrap()
+    Agent::with_rules(stage, &rules, &["--updates"]).unwrap()
 }
 
 /// A static program that does nothing, under a name of this test.
 fn mark(stage: &Stage) -> String {
     let path = stage.path().join("bin/mark");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let source = stage.path().join("mark.c");
-    fs::write(&source, "int main(void) { return 0; }\n").unwrap();
-    run(Command::new("gcc")
-        .args(["-static", "-O1", "-o"])
-        .arg(&path)
-        .arg(&source));
+    stage.static_program(&path);
     path.display().to_string()
-}
-
-fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let talk = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}: {talk}", output.status);
 }
 
 /// What an agent said until its end.
@@ -124,9 +105,12 @@ fn open_files(folder: &Path, count: u64) {
     let script = "my $n = shift; for my $p (1..2) { next if fork();
         for my $i (1..$n/2) { open(F, '>', \"$p-\" . $i % 100); close(F) } exit } wait(); wait()";
     fs::create_dir_all(folder).unwrap();
-    run(Command::new("perl")
-        .args(["-e", script, &count.to_string()])
-        .current_dir(folder));
+    engine::run(
+        Command::new("perl")
+            .args(["-e", script, &count.to_string()])
+            .current_dir(folder),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -160,18 +144,21 @@ fn a_fork_bomb_is_told_or_counted() {
     // In a pid namespace of its own: it ends with its first process. Each process makes two more, then runs the mark.
     let script = "sub bomb { my $depth = shift; if ($depth) { for (1..2) { my $pid = fork(); die unless defined $pid;
         bomb($depth - 1) unless $pid } } while (wait() > 0) {} exec($ARGV[0]) } bomb($ARGV[1])";
-    run(Command::new("unshare")
-        .args([
-            "--pid",
-            "--fork",
-            "--mount-proc",
-            "--kill-child",
-            "perl",
-            "-e",
-            script,
-            &mark,
-        ])
-        .arg(depth.to_string()));
+    engine::run(
+        Command::new("unshare")
+            .args([
+                "--pid",
+                "--fork",
+                "--mount-proc",
+                "--kill-child",
+                "perl",
+                "-e",
+                script,
+                &mark,
+            ])
+            .arg(depth.to_string()),
+    )
+    .unwrap();
     let peak = agent.peak_kib().unwrap();
     let (alerts, talk) = agent.stop().unwrap();
     // 2^(depth+1) - 1 processes.
@@ -198,7 +185,7 @@ fn an_agent_that_stood_still_says_what_it_missed() {
     agent
         .wait_for_talk("events were lost in the kernel's ring buffer")
         .unwrap();
-    run(&mut Command::new(&mark));
+    engine::run(&mut Command::new(&mark)).unwrap();
     let is_mark = |alert: &Alert| alert.process.as_ref().is_some_and(|process| process.exe == mark);
     let mut alerts = agent.alerts_until(is_mark).unwrap();
     let alert = alerts.last().unwrap().clone();
@@ -219,29 +206,12 @@ fn an_agent_that_stood_still_says_what_it_missed() {
     );
 }
 
-/// A bundle of runc whose file system holds the mark and nothing else.
-fn bundle(stage: &Stage) -> PathBuf {
-    let mark = mark(stage);
-    let folder = stage.path().join("bundle");
-    for name in ["bin", "proc", "dev", "sys"] {
-        fs::create_dir_all(folder.join("rootfs").join(name)).unwrap();
-    }
-    fs::copy(mark, folder.join("rootfs/bin/mark")).unwrap();
-    run(Command::new("runc").arg("spec").current_dir(&folder));
-    let path = folder.join("config.json");
-    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    config["process"]["terminal"] = false.into();
-    config["process"]["args"] = serde_json::json!(["/bin/mark"]);
-    fs::write(&path, config.to_string()).unwrap();
-    folder
-}
-
 #[test]
 fn short_containers_are_told_or_counted() {
     let Some((stage, _alone)) = alone("short containers", &["runc", "gcc"]) else {
         return;
     };
-    let bundle = bundle(&stage);
+    let bundle = stage.bundle("mark", &serde_json::json!({}));
     let agent = start_agent(
         &stage,
         "evt.type=execve and proc.exepath=/bin/mark and container.id != host",
@@ -249,9 +219,12 @@ fn short_containers_are_told_or_counted() {
     let count = if is_full() { 1_000 } else { 30 };
     let prefix = format!("plimsoll-stress-{}", std::process::id());
     for number in 0..count {
-        run(Command::new("runc")
-            .args(["run", &format!("{prefix}-{number}")])
-            .current_dir(&bundle));
+        engine::run(
+            Command::new("runc")
+                .args(["run", &format!("{prefix}-{number}")])
+                .current_dir(&bundle),
+        )
+        .unwrap();
     }
     let peak = agent.peak_kib().unwrap();
     let (alerts, talk) = agent.stop().unwrap();
